@@ -1,0 +1,1 @@
+"""Portl's tool: compiles jobs to state machines and runs them where there is no AWS."""

@@ -1,0 +1,1 @@
+"""Portl's layer: what every Lambda function of the bundle shares."""

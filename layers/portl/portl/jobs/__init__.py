@@ -1,0 +1,49 @@
+"""The job file: its models, a YAML loader that keeps line and column, and the checks that need no run."""
+
+from portl.jobs._checks import check_job, connection_name
+from portl.jobs._diagnostics import CODES, Diagnostic, closest
+from portl.jobs._loader import load_job, parse_job
+from portl.jobs._models import (
+    AnyStep,
+    Batch,
+    Job,
+    Param,
+    ResultShape,
+    Retry,
+    StepSpec,
+    Transaction,
+    walk_steps,
+)
+from portl.jobs._references import reads, source_of
+from portl.jobs._spec_text import decode_spec, encode_spec
+from portl.jobs._transactions import DATABASES, Arrangement, arrange, is_call, is_database, neighbours, touches_same
+
+__all__ = [
+    "CODES",
+    "DATABASES",
+    "AnyStep",
+    "Arrangement",
+    "Batch",
+    "Diagnostic",
+    "Job",
+    "Param",
+    "ResultShape",
+    "Retry",
+    "StepSpec",
+    "Transaction",
+    "arrange",
+    "check_job",
+    "closest",
+    "connection_name",
+    "decode_spec",
+    "encode_spec",
+    "is_call",
+    "is_database",
+    "load_job",
+    "neighbours",
+    "parse_job",
+    "reads",
+    "source_of",
+    "touches_same",
+    "walk_steps",
+]

@@ -1,0 +1,169 @@
+"""Which steps stand inside a transaction, which before it, and which calls are moved behind its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from portl.jobs._models import Job, StepSpec, walk_steps
+from portl.jobs._references import reads
+
+DATABASES = frozenset({"postgres"})
+CALLS = frozenset({"http", "lambda"})
+
+Problem = tuple[str, str, str, str]
+"""(step id, code, message, hint)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The steps of a stretch in three parts. ``inside`` commit together; ``after`` run behind the commit."""
+
+    before: tuple[StepSpec, ...]
+    inside: tuple[StepSpec, ...]
+    after: tuple[StepSpec, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def is_database(step: StepSpec) -> bool:
+    """Whether the step, or one inside it, works on a database."""
+    return any(each.connects_to in DATABASES for each in walk_steps([step]))
+
+
+def is_call(step: StepSpec) -> bool:
+    """Whether the step, or one inside it, calls an API or a function."""
+    return any(each.connects_to in CALLS for each in walk_steps([step]))
+
+
+def arrange(steps: Sequence[StepSpec], *, inline: bool = False) -> Arrangement:
+    """Parts the steps around one transaction that reaches from the first database step to the last.
+
+    A call inside that stretch goes behind the commit when no later database step reads its answer, directly, through another
+    step or in a ``when``; ``inline`` leaves calls where they stand.
+    """
+    at = [place for place, step in enumerate(steps) if is_database(step)]
+    if not at:
+        return Arrangement(tuple(steps), (), ())
+    before, stretch, after = list(steps[: at[0]]), steps[at[0] : at[-1] + 1], list(steps[at[-1] + 1 :])
+    inside: list[StepSpec] = []
+    moved: list[StepSpec] = []
+    problems: list[Problem] = []
+    for place, step in enumerate(stretch):
+        later = stretch[place + 1 :]
+        if is_database(step):
+            problems += _mixed(step, inline=inline)
+            inside.append(step)
+        elif is_call(step):
+            if inline:
+                inside.append(step)
+            else:
+                problems += _read_later(step, later)
+                moved.append(step)
+        else:
+            _place_quiet(step, later, (before, inside, moved), problems)
+    return Arrangement(tuple(before), tuple(inside), (*moved, *after), tuple(problems))
+
+
+def _place_quiet(
+    step: StepSpec,
+    later: Sequence[StepSpec],
+    parts: tuple[list[StepSpec], list[StepSpec], list[StepSpec]],
+    problems: list[Problem],
+) -> None:
+    """A step that touches neither database nor API goes before the transaction, or behind it when it reads it."""
+    before, inside, moved = parts
+    if not reads(step) & {each.name for part in (inside, moved) for other in part for each in walk_steps([other])}:
+        before.append(step)
+    elif _needed_by(step, later):
+        text = f'"{step.id}" reads the open transaction and a later database step reads "{step.id}"'
+        problems.append((step.id, "J305", text, "put it before the first database step, or behind the last"))
+    else:
+        moved.append(step)
+
+
+def _mixed(step: StepSpec, *, inline: bool) -> Iterator[Problem]:
+    if inline or step.connects_to is not None:
+        return
+    for each in walk_steps([step]):
+        if each.connects_to in CALLS:
+            text = f'"{each.id}" would be called while the transaction is open'
+            yield (
+                each.id,
+                "J305",
+                text,
+                "give the call a conditional of its own, or write transaction.external: inline",
+            )
+
+
+def _needed_by(step: StepSpec, later: Sequence[StepSpec]) -> str:
+    """The id of the first database step of ``later`` that needs what ``step`` answers, or nothing."""
+    names = {each.name for each in walk_steps([step])}
+    for other in later:
+        if names & reads(other):
+            if is_database(other):
+                return other.id
+            names |= {each.name for each in walk_steps([other])}
+    return ""
+
+
+def _read_later(step: StepSpec, later: Sequence[StepSpec]) -> Iterator[Problem]:
+    reader = _needed_by(step, later)
+    if reader:
+        text = f'"{step.id}" is a call inside the transaction and "{reader}" needs its answer'
+        hint = "move it before the first database step, or write transaction.external: inline to call while it is open"
+        yield (step.id, "J302", text, hint)
+
+
+def touches_same(first: StepSpec, second: StepSpec) -> bool:
+    """Whether the order of the two matters to a database: both write a table, or one writes and the other may read it."""
+    left, right = _touched(first), _touched(second)
+    return bool(left[0] & right[0]) or bool(left[0] and right[1]) or bool(right[0] and left[1])
+
+
+def _touched(step: StepSpec) -> tuple[frozenset[str], bool]:
+    """The tables written, and whether SQL text is run that may read any table."""
+    all_steps = list(walk_steps([step]))
+    written = frozenset[str]().union(*(each.writes() for each in all_steps))
+    return written, any(each.type.startswith("db.query") for each in all_steps)
+
+
+def neighbours(steps: Sequence[StepSpec]) -> list[tuple[StepSpec, ...]]:
+    """The steps in runs: neighbours over the same records belong together, a step without a batch stands alone."""
+    groups: list[list[StepSpec]] = []
+    for step in steps:
+        last = groups[-1][-1] if groups else None
+        if last and last.batch and step.batch and last.batch.source.split() == step.batch.source.split():
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return [tuple(group) for group in groups]
+
+
+def check_transaction(job: Job) -> Iterator[Problem]:
+    """J301 to J305: what cannot commit together."""
+    wanted = job.transaction
+    for step in walk_steps(job.steps):
+        if step.on_error == "dead_letter":
+            yield (step.id, "J401", "dead letters are not in this version", "leave on_error out")
+    if wanted is None:
+        return
+    if wanted.staging:
+        yield ("", "J401", "transaction.staging is not in this version", "leave it out")
+    spec = job.connections.get(wanted.connection)
+    if spec is None or spec.get("type") not in DATABASES:
+        yield ("", "J303", f'transaction.connection "{wanted.connection}" is no database connection', "")
+        return
+    for step in walk_steps(job.steps):
+        other = step.connection
+        if step.connects_to in DATABASES and other not in (None, wanted.connection):
+            text = f'"{step.id}" works on {other}, the transaction on {wanted.connection}'
+            yield (step.id, "J301", text, "a transaction lives on one connection")
+    if not any(is_database(step) for step in job.steps):
+        yield ("", "J303", "the transaction has no database step", "leave transaction out")
+    inline = wanted.external == "inline"
+    if wanted.scope == "db":
+        yield from arrange(job.steps, inline=inline).problems
+    else:
+        for group in neighbours(job.steps):
+            if group[0].batch is not None:
+                yield from arrange(group, inline=inline).problems

@@ -1,0 +1,159 @@
+"""YAML with places: every value and key of the file keeps its line and column.
+
+The schema is YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema): ``no``, ``on`` and ``12:30`` are text,
+as they look; a key that stands twice is an error; anchors and merges work, tags and recursive anchors do not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a value starts: line and column from 1. ``plain`` says that its text stands in the file letter for letter."""
+
+    line: int
+    column: int
+    plain: bool = True
+
+
+@dataclass(slots=True)
+class Document:
+    """A file read: the plain value and the place of each part of it, values and keys apart."""
+
+    value: Any = None
+    values: dict[Path, Spot] = field(default_factory=dict)
+    keys: dict[Path, Spot] = field(default_factory=dict)
+
+    def spot(self, path: Path, *, key: bool = False) -> Spot:
+        """The place of the value (or key) at ``path``, or of the nearest thing around it that has one."""
+        for end in range(len(path), -1, -1):
+            if key and end == len(path) and path in self.keys:
+                return self.keys[path]
+            if path[:end] in self.values:
+                return self.values[path[:end]]
+        return Spot(1, 1)
+
+
+class YamlProblem(Exception):
+    """The text is no YAML, or uses what a job does not know; ``line`` and ``column`` from 1."""
+
+    def __init__(self, message: str, line: int, column: int) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own attribute
+
+
+for _tag, _pattern, _first in (
+    ("null", r"^(?:~|null|Null|NULL|)$", [*"~nN", ""]),
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
+    ("float", r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)$", list("-+.0123456789")),
+    ("merge", r"^<<$", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def read_yaml(text: str) -> Document:
+    """Reads one document.
+
+    Raises:
+        YamlProblem: the text cannot be read, a key stands twice, or a tag is used.
+    """
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
+    except yaml.YAMLError as problem:
+        raise YamlProblem(str(problem).splitlines()[0], 1, 1) from problem
+    document = Document()
+    if node is not None:
+        document.value = _Reader(document).read(node, ())
+    return document
+
+
+def _say(problem: yaml.MarkedYAMLError) -> str:
+    return " ".join(part for part in (problem.problem, f"({problem.context})" if problem.context else "") if part)
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._open: set[int] = set()
+
+    def read(self, node: yaml.Node, path: Path) -> Any:
+        plain = not isinstance(node, yaml.ScalarNode) or node.style not in ("|", ">", '"')
+        quote = 1 if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else 0
+        self._document.values[path] = Spot(node.start_mark.line + 1, node.start_mark.column + 1 + quote, plain)
+        if id(node) in self._open:
+            raise self._problem("an anchor contains itself", node)
+        self._open.add(id(node))
+        try:
+            return self._value(node, path)
+        finally:
+            self._open.discard(id(node))
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, at)) for at, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                merged |= self._merge(value_node, path)
+                continue
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None:
+                raise self._problem("a key must be text", key_node)
+            if key in own:
+                raise self._problem(f'the key "{key}" stands twice', key_node)
+            self._document.keys[(*path, key)] = Spot(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            own[key] = self.read(value_node, (*path, key))
+        return merged | own
+
+    def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for part in reversed(parts):
+            value = self.read(part, path)
+            if not isinstance(value, dict):
+                raise self._problem("<< takes a mapping", part)
+            merged |= value
+        return merged
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        text = str(node.value)
+        match kind:
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+            case "float":
+                return float(text)
+        raise self._problem(f"the tag {node.tag} is not used in a job", node)
+
+    @staticmethod
+    def _problem(message: str, node: yaml.Node) -> YamlProblem:
+        return YamlProblem(message, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,40 @@
+"""How a function does its part of a run: the handler's wrapper, records and results by reference, intents and their executor."""
+
+from portl.runs._begin import Run, read_params
+from portl.runs._drivers import Load, run_step
+from portl.runs._folder import RunFolder
+from portl.runs._handler import handle
+from portl.runs._intents import Decide, Intent, Invocation, KeepRecords, ReadRecords, Request, Statement
+from portl.runs._results import PER_RECORD
+from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
+from portl.runs._steptype import Prepared, Scope, StepType
+from portl.runs._task import LambdaContext, Task
+from portl.runs._transaction import run_transaction, single_step
+
+__all__ = [
+    "MAX_CHUNKS",
+    "PER_RECORD",
+    "Decide",
+    "Intent",
+    "Invocation",
+    "KeepRecords",
+    "LambdaContext",
+    "Load",
+    "Prepared",
+    "ReadRecords",
+    "Request",
+    "Rows",
+    "RowsReader",
+    "RowsWriter",
+    "Run",
+    "RunFolder",
+    "Scope",
+    "Statement",
+    "StepType",
+    "Task",
+    "handle",
+    "read_params",
+    "run_step",
+    "run_transaction",
+    "single_step",
+]

@@ -1,0 +1,183 @@
+"""How a Task of one step goes over its records: once, or chunk by chunk with several calls under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from portl.errors import Place, RetryAfter, StepError
+from portl.runs._executor import Executor
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope
+from portl.runs._results import part_name
+from portl.runs._rows import Rows, RowsReader
+from portl.runs._steptype import StepType
+from portl.runs._task import Task
+from portl.values import to_json
+
+CALLS_AT_ONCE = 8
+"""Calls of one chunk under way together, unless the step says ``concurrency``."""
+TIME_MARGIN_S = 10.0
+"""A chunk stops taking new records this long before its function would be stopped."""
+
+
+def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
+    """Runs a step that is no database step: once, or for every record of the Task's chunk."""
+    node = make_node(task.step, task, lambda _: step_type)
+    if task.rows is None:
+        return _once(task, node)
+    return Chunk(task, node, task.rows).run()
+
+
+def _once(task: Task, node: Node) -> dict[str, Any]:
+    steps = task.view(None)
+    scope = task.scope(steps)
+    result = perform(node, scope, Executor(task), None) if chosen(node, scope) else None
+    task.folder.write(f"results/{node.spec.id}.json", result)
+    tally = Tally()
+    tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
+    tally.keep(task, node.spec.id)
+    return answer_of(result)
+
+
+def answer_of(result: Any) -> dict[str, Any]:
+    """What a step that ran once tells the state machine: where its rows are, which branch it chose, or that it is done."""
+    if isinstance(result, dict):
+        if "rows" in result and isinstance(result["rows"], dict) and "$rows" in result["rows"]:
+            return {"rows": result["rows"]["$rows"]}
+        if set(result) == {"branch"}:
+            return {"branch": result["branch"]}
+    return {"done": result is not None}
+
+
+class Chunk:
+    """One step over one chunk. What is finished is kept when it cannot go on, so that it is never done twice."""
+
+    def __init__(self, task: Task, node: Node, rows: Rows) -> None:
+        self._task, self._node, self._rows = task, node, rows
+        self._source: RowsReader = task.source(rows)
+        self._number = task.chunk or 0
+        self._first = self._number * rows.size
+        self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
+        self._executor = Executor(task)
+        self._done: dict[int, Any] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Does what is left of the chunk and answers counts.
+
+        Raises:
+            StepError: of the first record that failed.
+            RetryAfter: time runs short; the rest is for the next call.
+        """
+        self._done = {idx: result for idx, result in self._earlier()}
+        try:
+            self._go()
+        except (StepError, RetryAfter, KeyboardInterrupt):
+            self._task.folder.write_lines(self._kept, [[idx, self._done[idx]] for idx in sorted(self._done)])
+            raise
+        records = self._source.part(self._number)
+        results = [self._done.get(self._first + at) for at in range(len(records))]
+        self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
+        self._task.folder.delete(self._kept)
+        return self._answer(results)
+
+    def _earlier(self) -> Iterator[tuple[int, Any]]:
+        if self._task.folder.exists(self._kept):
+            for idx, result in self._task.folder.read_lines(self._kept):
+                yield idx, result
+
+    def _answer(self, results: list[Any]) -> dict[str, Any]:
+        tally = Tally()
+        tally.counts.update(self._node.prepared.outcome(each) for each in results if each is not None)
+        left_out = sum(each is None for each in results)
+        if left_out:
+            tally.counts["left out"] = left_out
+        tally.keep(self._task, self._node.spec.id)
+        branches = {name: tally.counts.get(name, 0) for name in self._node.branches} if self._node.branches else {}
+        return {"records": len(results), "failed": 0, **branches}
+
+    def _go(self) -> None:
+        workers = getattr(self._node.spec, "concurrency", None) or CALLS_AT_ONCE
+        if self._node.spec.connects_to is None or workers == 1:
+            for idx, scope in self._pending():
+                self._done[idx] = self._one(idx, scope)
+        else:
+            self._at_once(workers)
+
+    def _pending(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        steps = self._task.view(self._rows)
+        base = self._task.scope(steps)
+        inside = masked(self._task, steps, self._rows)
+        batch = self._node.spec.batch
+        alias = batch.alias if batch else "row"
+        for at, record in enumerate(self._source.part(self._number)):
+            idx = self._first + at
+            if idx in self._done:
+                continue
+            if self._task.remaining() < TIME_MARGIN_S:
+                raise RetryAfter("1")
+            scope = record_scope(base, alias, record, idx)
+            if inside(idx) and self._chosen(scope, idx):
+                yield idx, scope
+            else:
+                self._done[idx] = None
+
+    def _chosen(self, scope: Mapping[str, Any], idx: int) -> bool:
+        try:
+            return chosen(self._node, scope)
+        except StepError as problem:
+            raise self._placed(problem, idx) from problem
+
+    def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
+        try:
+            return to_json(perform(self._node, scope, self._executor, idx))
+        except StepError as problem:
+            raise self._placed(problem, idx) from problem
+
+    def _placed(self, problem: StepError, idx: int) -> StepError:
+        place = Place(step=self._node.spec.id, record=idx, line=self._source.line(idx), file=self._rows.file or None)
+        return problem.at(place)
+
+    def _at_once(self, workers: int) -> None:
+        """At most ``workers`` records under way; the first failure stops the intake and lets the others finish."""
+        under_way: dict[Future[Any], int] = {}
+        failures: dict[int, StepError] = {}
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for idx, scope in self._pending():
+                    if failures:
+                        break
+                    under_way[pool.submit(self._one, idx, scope)] = idx
+                    if len(under_way) >= workers:
+                        self._collect(under_way, failures)
+                while under_way:
+                    self._collect(under_way, failures)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                self._drain(under_way, failures)
+                raise
+        if failures:
+            raise failures[min(failures)]
+
+    def _collect(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
+        finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in finished:
+            self._settle(future, under_way.pop(future), failures)
+
+    def _drain(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
+        for future, idx in under_way.items():
+            if not future.cancelled():
+                self._settle(future, idx, failures)
+
+    def _settle(self, future: Future[Any], idx: int, failures: dict[int, StepError]) -> None:
+        problem = future.exception()
+        if isinstance(problem, StepError):
+            failures[idx] = problem
+        elif problem is not None:
+            raise problem
+        else:
+            self._done[idx] = future.result()
+
+
+Load = Callable[[str], StepType]
+"""Gives the step type of a name; a transaction loads those its steps name and no others."""

@@ -1,0 +1,77 @@
+"""The wrapper of every handler: reads the Task, runs its driver, and lets only the five outcomes out."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from portl.errors import OUTCOMES, Outcome, Place, PortlError, RetryAfter, SetupError, StepError
+from portl.runs._events import log
+from portl.runs._folder import RunFolder, runs_root
+from portl.runs._steptype import StepType
+from portl.runs._task import LambdaContext, Payload, read_task
+from portl.values import redact
+
+NOTE_CHARACTERS = 2_000
+"""How much of an error's text leaves the function: a Cause over 32 KiB would be cut by Step Functions."""
+
+
+def handle(step_type: StepType, event: Mapping[str, Any], context: LambdaContext) -> Any:
+    """Runs one Task of a step type.
+
+    Raises:
+        Outcome: Transient, Throttled, Conflict, Permanent or RetryAfter; the error itself is kept in the run first.
+    """
+    started = time.monotonic()
+    payload = Payload(event)
+    try:
+        task = read_task(event, context)
+        with task.connections:
+            answer = step_type.driver(task, step_type)
+        seconds = round(time.monotonic() - started, 3)
+        log("info", "task done", run=payload.run_id, step_id=task.name, chunk=payload.chunk, seconds=seconds)
+        return {"run": {"id": task.run.id}, **answer} if task.begins else answer
+    except Outcome:
+        raise
+    except StepError as problem:
+        raise _leave(problem, problem.outcome, event, payload) from None
+    except SetupError as problem:
+        raise _leave(problem, "Permanent", event, payload) from None
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it leaves as one of the five
+        bug = StepError(f"{type(problem).__name__}: {problem}", code="R199", hint="this is a fault of Portl: please report it")
+        bug.detail["traceback"] = traceback.format_exc()
+        raise _leave(bug, "Permanent", event, payload) from problem
+
+
+def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload: Payload) -> Outcome:
+    """Keeps the error in the run, says it in the log, and answers the exception that leaves the function."""
+    step_id = str(event.get("unit") or event.get("step", {}).get("id", ""))
+    problem.place = problem.place.merged(Place(step=step_id))
+    document = redact(error_document(problem, outcome))
+    suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"
+    RunFolder(runs_root(), payload.run_id).write(f"errors/{step_id}{suffix}.json", document)
+    log("error", document["message"], run=payload.run_id, step_id=step_id, idx=problem.place.record, **_brief(document))
+    wait = getattr(problem, "retry_after", None)
+    if wait is not None and payload.chunk is not None and outcome in ("Throttled", "Transient"):
+        return RetryAfter(str(max(1, math.ceil(wait))))
+    return OUTCOMES[outcome](f"{problem.code} {document['message']}"[:NOTE_CHARACTERS])
+
+
+def error_document(problem: PortlError, outcome: str) -> dict[str, Any]:
+    """The error as the run keeps it: code, message, hint, place and what was being done."""
+    return {
+        "outcome": outcome,
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+        "place": {name: value for name, value in asdict(problem.place).items() if value is not None},
+        "detail": getattr(problem, "detail", {}),
+    }
+
+
+def _brief(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: document[name] for name in ("code", "hint", "place", "detail")}

@@ -1,0 +1,131 @@
+"""Going over records: which of them a step is for, what each one sees, and what they came to."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from portl.errors import Place, StepError
+from portl.jobs import Retry, StepSpec
+from portl.runs._clock import sleep
+from portl.runs._executor import Executor
+from portl.runs._results import PerRecord, StepsView
+from portl.runs._rows import Rows
+from portl.runs._steptype import Prepared, Scope, StepType
+from portl.runs._task import Task
+from portl.values import Compiled, compile_value, to_json
+
+
+@dataclass(slots=True)
+class Node:
+    """A step made ready: its spec, its plan, its ``when`` and, for a conditional, what stands in its branches."""
+
+    spec: StepSpec
+    prepared: Prepared
+    when: Compiled | None
+    branches: Mapping[str, tuple[Node, ...]]
+
+    @property
+    def inner(self) -> Iterator[Node]:
+        """Every node in the branches, at any depth."""
+        for nodes in self.branches.values():
+            for node in nodes:
+                yield node
+                yield from node.inner
+
+
+def make_node(raw: Mapping[str, Any], task: Task, load: Callable[[str], StepType]) -> Node:
+    """Compiles a step of a Task, and those inside it."""
+    step_type = load(str(raw["type"]))
+    names = {"step_types": _Specs(load)}
+    spec = step_type.spec.model_validate(raw, context=names)
+    branches = {
+        name: tuple(make_node(each, task, load) for each in raw.get(name, ()))
+        for name, _ in spec.branches()
+    }
+    when = compile_value(spec.when) if spec.when is not None else None
+    return Node(spec, step_type.prepare(spec, task.connections), when, branches)
+
+
+class _Specs(dict[str, type[StepSpec]]):
+    """Step types by name, each loaded when a spec names it."""
+
+    def __init__(self, load: Callable[[str], StepType]) -> None:
+        super().__init__()
+        self._load = load
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+    def __getitem__(self, name: str) -> type[StepSpec]:
+        return self._load(name).spec
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the records of a step came to, for the summary."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, task: Task, step_id: str) -> None:
+        """Puts the counts into the run, under the step and the chunk; a retry replaces them."""
+        chunk = "all" if task.chunk is None else f"{task.chunk:05d}"
+        task.folder.write(f"stats/{step_id}/{chunk}.json", dict(self.counts))
+
+
+def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:
+    """What one record's expressions see."""
+    return {**base, alias: record, "idx": idx}
+
+
+def perform(node: Node, scope: Scope, executor: Executor, idx: int | None) -> Any:
+    """Does one step for one record and answers its result.
+
+    Raises:
+        StepError: placed at the step and the record.
+    """
+    try:
+        intent = node.prepared.plan(scope)
+        answer = attempt(lambda: executor.do(intent, step_id=node.spec.id, record=idx), node.spec.retry)
+        return to_json(node.prepared.result(answer))
+    except StepError as problem:
+        raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
+
+
+def attempt(call: Callable[[], Any], retry: Retry | None) -> Any:
+    """Calls until it succeeds, the attempts of ``retry`` are spent, or the failure is of a kind it does not name.
+
+    A wait the other side asked for is not slept here when it is longer than the pause would be: it becomes the Task's.
+    """
+    tries = retry.max_attempts if retry else 1
+    for number in range(1, tries + 1):
+        try:
+            return call()
+        except StepError as problem:
+            again = retry is not None and number < tries and problem.outcome.lower() in retry.retry_on
+            pause = random.uniform(0.5, 1) * retry.backoff_ms / 1000 * 2 ** (number - 1) if retry else 0.0  # noqa: S311
+            if not again or (problem.retry_after or 0) > max(pause, MOST_SLEPT_S):
+                raise
+            sleep(max(pause, problem.retry_after or 0))
+    raise AssertionError
+
+
+MOST_SLEPT_S = 5.0
+"""The longest Retry-After that a function sleeps itself; a longer one is a Wait state, which costs nothing."""
+
+
+def chosen(node: Node, scope: Scope) -> bool:
+    """Whether the step's ``when`` lets the record in."""
+    return node.when is None or bool(node.when.render(scope))
+
+
+def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:
+    """Whether a record is in the branch that the Task's step stands in."""
+    if task.mask is None:
+        return lambda _: True
+    conditional, branch = task.mask
+    results = PerRecord(task.folder, [conditional], rows.size, steps.fresh)
+    return lambda idx: (results.read(idx) or {}).get("branch") == branch

@@ -1,0 +1,101 @@
+"""Results of steps, by reference: written once, read lazily by the expressions that name them.
+
+``results/<step>.json`` is the result of a step that ran once, ``results/<step>/<part>.jsonl`` has one result a record, in the
+records' own order and parts, null for a record that a branch or a ``when`` left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portl.runs._folder import RunFolder
+from portl.runs._rows import Rows, RowsReader
+
+PER_RECORD = "[]"
+"""The mark behind a step's id in a Task's ``reads``: it has one result a record."""
+
+
+def part_name(step_id: str, part: int) -> str:
+    """Where the results of a step stand for one chunk."""
+    return f"results/{step_id}/{part:05d}.jsonl"
+
+
+class PerRecord:
+    """A step's results by record index; of several steps under one name (branches) the first that is not null."""
+
+    def __init__(self, folder: RunFolder, ids: Sequence[str], size: int, fresh: Mapping[str, Mapping[int, Any]]) -> None:
+        self._folder, self._ids, self._size, self._fresh = folder, ids, size, fresh
+        self._parts: dict[str, tuple[int, list[Any]]] = {}
+
+    def read(self, index: str | int) -> Any:
+        """The result of one record, null when the step left it out.
+
+        Raises:
+            IndexError: there is no such record.
+        """
+        if not isinstance(index, int) or index < 0:
+            raise IndexError(index)
+        for step_id in self._ids:
+            value = self._one(step_id, index)
+            if value is not None:
+                return value
+        return None
+
+    def _one(self, step_id: str, index: int) -> Any:
+        fresh = self._fresh.get(step_id)
+        if fresh is not None and index in fresh:
+            return fresh[index]
+        part = index // self._size
+        kept = self._parts.get(step_id)
+        if kept is None or kept[0] != part:
+            name = part_name(step_id, part)
+            kept = (part, self._folder.read_lines(name) if self._folder.exists(name) else [])
+            self._parts[step_id] = kept
+        return kept[1][index % self._size] if index % self._size < len(kept[1]) else None
+
+
+class StepsView:
+    """``steps`` in an expression: every result that the Task's ``reads`` names, loaded when it is first used."""
+
+    def __init__(self, folder: RunFolder, reads: Mapping[str, list[str]], size: int = 1) -> None:
+        self._folder, self._reads, self._size = folder, reads, size
+        self._loaded: dict[str, Any] = {}
+        self.fresh: dict[str, dict[int, Any]] = {}
+        self.whole: dict[str, Any] = {}
+
+    def read(self, name: str | int) -> Any:
+        """The result under a name.
+
+        Raises:
+            KeyError: no step of that name.
+        """
+        if not isinstance(name, str) or name not in self._reads:
+            raise KeyError(name)
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._reads[name])
+        return self._loaded[name]
+
+    def forget(self, step_id: str) -> None:
+        """Drops what was loaded of a step whose result has just been made anew."""
+        for name, ids in self._reads.items():
+            if step_id in ids:
+                self._loaded.pop(name, None)
+
+    def _load(self, ids: list[str]) -> Any:
+        if ids[0].endswith(PER_RECORD):
+            return PerRecord(self._folder, [each.removesuffix(PER_RECORD) for each in ids], self._size, self.fresh)
+        for step_id in ids:
+            value = self.whole[step_id] if step_id in self.whole else self._folder.find(f"results/{step_id}.json")
+            if value is not None:
+                return open_rows(self._folder, value)
+        return None
+
+
+def open_rows(folder: RunFolder, value: Any) -> Any:
+    """A stored result with its ``{"$rows": …}`` references made readable."""
+    if isinstance(value, dict):
+        if set(value) == {"$rows"}:
+            return RowsReader(folder, Rows(**value["$rows"]))
+        return {key: open_rows(folder, item) for key, item in value.items()}
+    return value

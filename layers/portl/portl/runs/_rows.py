@@ -1,0 +1,125 @@
+"""Lists of records kept in the run as parts of equal size, written as a stream and read by index.
+
+A part is a chunk: ``<ref>/<number>.jsonl`` holds its records, ``<number>.lines`` the lines of the file they came from.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from portl.runs._folder import RunFolder
+
+MAX_CHUNKS = 10_000
+"""Children of one Distributed Map that stay well inside an execution's history and result size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A reference to a list of records: all that travels through the state machine."""
+
+    ref: str
+    count: int
+    size: int
+    chunks: int
+    file: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The reference as JSON, under 200 bytes for names of usual length."""
+        return {name: value for name, value in asdict(self).items() if value != ""}
+
+
+class RowsWriter:
+    """Takes records one by one and keeps them in parts of ``size``. When there would be too many parts, the size doubles."""
+
+    def __init__(self, folder: RunFolder, ref: str, size: int, file: str = "", most: int = MAX_CHUNKS) -> None:
+        self._folder, self._ref, self._size, self._file, self._most = folder, ref, size, file, most
+        self._records: list[Any] = []
+        self._lines: list[int] = []
+        self._parts = 0
+        self._count = 0
+
+    def add(self, record: Any, line: int = 0) -> None:
+        """Appends a record and the line it came from (0: none)."""
+        self._records.append(record)
+        self._lines.append(line)
+        self._count += 1
+        if len(self._records) == self._size:
+            self._flush()
+
+    def close(self) -> Rows:
+        """Writes what is left and answers the reference."""
+        if self._records:
+            self._flush()
+        return Rows(self._ref, self._count, self._size, self._parts, self._file)
+
+    def _flush(self) -> None:
+        if self._parts == self._most:
+            self._coarsen()
+            return
+        self._write(self._parts, self._records, self._lines)
+        self._parts += 1
+        self._records, self._lines = [], []
+
+    def _write(self, part: int, records: list[Any], lines: list[int]) -> None:
+        self._folder.write_lines(f"{self._ref}/{part:05d}.jsonl", records)
+        if any(lines):
+            self._folder.write(f"{self._ref}/{part:05d}.lines", lines)
+
+    def _coarsen(self) -> None:
+        """Makes one part of every two, and doubles the size: indexes stay what they were."""
+        reader = RowsReader(self._folder, Rows(self._ref, self._parts * self._size, self._size, self._parts))
+        for part in range(0, self._parts, 2):
+            records = [*reader.part(part), *(reader.part(part + 1) if part + 1 < self._parts else [])]
+            lines = [*reader.lines(part), *(reader.lines(part + 1) if part + 1 < self._parts else [])]
+            self._write(part // 2, records, lines)
+        left = (self._parts + 1) // 2
+        for part in range(left, self._parts):
+            self._folder.delete(f"{self._ref}/{part:05d}.jsonl")
+            self._folder.delete(f"{self._ref}/{part:05d}.lines")
+        self._parts, self._size = left, self._size * 2
+
+
+class RowsReader:
+    """Reads records by index, part by part; the last parts read are kept. Expressions see it as a list."""
+
+    def __init__(self, folder: RunFolder, rows: Rows, keep: int = 2) -> None:
+        self._folder, self.rows, self._keep = folder, rows, keep
+        self._cache: OrderedDict[int, list[Any]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self.rows.count
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in range(self.rows.chunks):
+            yield from self.part(part)
+
+    def read(self, index: str | int) -> Any:
+        """The record at an index; a negative one counts from the end.
+
+        Raises:
+            IndexError: there is no such record.
+        """
+        if not isinstance(index, int) or not -self.rows.count <= index < self.rows.count:
+            raise IndexError(index)
+        at = index % self.rows.count
+        return self.part(at // self.rows.size)[at % self.rows.size]
+
+    def part(self, number: int) -> list[Any]:
+        """The records of one chunk."""
+        if number not in self._cache:
+            self._cache[number] = self._folder.read_lines(f"{self.rows.ref}/{number:05d}.jsonl")
+            while len(self._cache) > self._keep:
+                self._cache.popitem(last=False)
+        return self._cache[number]
+
+    def lines(self, number: int) -> list[int]:
+        """The file's lines of one chunk's records, zeros when they came from no file."""
+        name = f"{self.rows.ref}/{number:05d}.lines"
+        return self._folder.read(name) if self._folder.exists(name) else [0] * len(self.part(number))
+
+    def line(self, index: int) -> int | None:
+        """The file's line of one record, from 1."""
+        return self.lines(index // self.rows.size)[index % self.rows.size] or None

@@ -1,0 +1,164 @@
+"""One transaction over several steps and any number of records, on one connection, in one Task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from portl.errors import Place, RunError, StepError
+from portl.jobs import DATABASES
+from portl.runs._drivers import Load, answer_of
+from portl.runs._executor import Executor
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope
+from portl.runs._results import StepsView, part_name
+from portl.runs._rows import Rows
+from portl.runs._steptype import StepType
+from portl.runs._task import Group, Task
+
+Keep = Callable[[str, Any], None]
+"""Takes the result of a step, by its id."""
+
+MARGIN_S = 20.0
+"""Seconds before the function's end at which a transaction is given up, so that it rolls back by itself."""
+JUDGED_AFTER_S = 30.0
+"""How long a transaction runs before its speed tells whether it will fit."""
+
+
+def run_transaction(task: Task, load: Load) -> dict[str, Any]:
+    """Runs the Task's groups, record by record, and commits them together.
+
+    Raises:
+        StepError: the first record that failed, or the connection; everything is rolled back.
+        RunError: R110, the transaction will not fit into its function's time.
+    """
+    return Unit(task, load).run()
+
+
+def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
+    """Runs a database step that stands alone: its chunk, or its one record, is a transaction."""
+    return run_transaction(task, lambda _: step_type)
+
+
+class Unit:
+    """A transaction under way."""
+
+    def __init__(self, task: Task, load: Load) -> None:
+        self._task = task
+        self._executor = Executor(task)
+        self._groups = [(group, tuple(make_node(step, task, load) for step in group.steps)) for group in task.groups]
+        self._tallies: dict[str, Tally] = {}
+        self._started = time.monotonic()
+        self._finished = 0
+        self._answer: dict[str, Any] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Begins, does every group, commits; any failure rolls back."""
+        database = self._task.connections.get(self._connection())
+        with database.transaction():
+            self._prepare(database)
+            for group, nodes in self._groups:
+                if group.rows is None:
+                    self._once(nodes)
+                else:
+                    self._over(group, group.rows, nodes)
+            for step_id, tally in self._tallies.items():
+                tally.keep(self._task, step_id)
+        return {"records": self._finished, "failed": 0, **self._answer}
+
+    def _connection(self) -> str:
+        for _, nodes in self._groups:
+            for node in nodes:
+                for each in (node, *node.inner):
+                    if each.spec.connects_to in DATABASES and each.spec.connection:
+                        return each.spec.connection
+        raise AssertionError
+
+    def _prepare(self, database: Any) -> None:
+        """Bounds every statement by the time that is left, and takes the tables' locks in name order.
+
+        Two runs over the same tables then queue; without the order they could wait for each other for ever.
+        """
+        left_ms = max(1, int((self._task.remaining() - MARGIN_S) * 1000))
+        database.execute("SELECT set_config('statement_timeout', $1, true)", (str(left_ms),))
+        for table in self._task.locks:
+            database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
+
+    def _once(self, nodes: tuple[Node, ...]) -> None:
+        steps = self._task.view(None)
+
+        def keep(step_id: str, result: Any) -> None:
+            self._task.folder.write(f"results/{step_id}.json", result)
+            steps.whole[step_id] = result
+            steps.forget(step_id)
+            self._answer |= answer_of(result)
+
+        for node in nodes:
+            self._walk(node, self._task.scope(steps), None, keep)
+
+    def _over(self, group: Group, rows: Rows, nodes: tuple[Node, ...]) -> None:
+        steps = self._task.view(rows)
+        parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
+        ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
+        for part in parts:
+            self._part(rows, part, nodes, steps, ids)
+            if self._task.chunk is None:
+                self._will_fit(rows)
+
+    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> None:
+        source = self._task.source(rows)
+        base = self._task.scope(steps)
+        inside = masked(self._task, steps, rows)
+        records = source.part(part)
+        steps.fresh.update({step_id: {} for step_id in ids})
+        for at, record in enumerate(records):
+            idx = part * rows.size + at
+            if not inside(idx):
+                continue
+            try:
+                self._record(nodes, base, record, idx, steps)
+            except StepError as problem:
+                raise problem.at(Place(record=idx, line=source.line(idx), file=rows.file or None)) from problem
+        for step_id in ids:
+            results = steps.fresh[step_id]
+            lines = [results.get(part * rows.size + at) for at in range(len(records))]
+            self._task.folder.write_lines(part_name(step_id, part), lines)
+        self._finished += len(records)
+
+    def _record(self, nodes: tuple[Node, ...], base: dict[str, Any], record: Any, idx: int, steps: StepsView) -> None:
+        def keep(step_id: str, result: Any) -> None:
+            steps.fresh[step_id][idx] = result
+
+        for node in nodes:
+            batch = node.spec.batch
+            self._walk(node, record_scope(base, batch.alias if batch else "row", record, idx), idx, keep)
+
+    def _walk(self, node: Node, scope: dict[str, Any], idx: int | None, keep: Keep) -> None:
+        """Does a step for a record, then the branch it chose; the results are seen by the steps that follow."""
+        tally = self._tallies.setdefault(node.spec.id, Tally()).counts
+        try:
+            entered = chosen(node, scope)
+        except StepError as problem:
+            raise problem.at(Place(step=node.spec.id, record=idx)) from problem
+        if not entered:
+            tally["left out"] += 1
+            keep(node.spec.id, None)
+            return
+        result = perform(node, scope, self._executor, idx)
+        tally[node.prepared.outcome(result)] += 1
+        keep(node.spec.id, result)
+        if node.branches:
+            for inner in node.branches[result["branch"]]:
+                self._walk(inner, scope, idx, keep)
+
+    def _will_fit(self, rows: Rows) -> None:
+        """Gives up early, with the way out, when the records left would take longer than the function has."""
+        spent = time.monotonic() - self._started
+        if spent < JUDGED_AFTER_S or not self._finished:
+            return
+        needed = spent / self._finished * (rows.count - self._finished)
+        left = self._task.remaining() - MARGIN_S
+        if needed > left:
+            text = f"the transaction needs about {needed:,.0f} s more for its records and its function has {left:,.0f} s"
+            hint = "write transaction.scope: chunk, or wait for transaction.staging"
+            raise RunError(text, code="R110", hint=hint)
