@@ -97,7 +97,12 @@ class StepError(PortlError):
 
 
 class TemplateError(StepError):
-    """An expression cannot be compiled, is refused by the sandbox, or its result grew without bound."""
+    """An expression cannot be compiled, is refused by the sandbox, or its result grew without bound.
+
+    ``offset`` is where in the string it stands, in characters.
+    """
+
+    offset: int = 0
 
 
 class MissingReference(TemplateError):

@@ -1,0 +1,20 @@
+"""Connections: what a job names under ``connections`` and what opens them. No driver is loaded before one is opened."""
+
+from portl.connections._functions import FakeInvoker, FunctionInvoker, parse_target, use_invoker
+from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
+from portl.connections._registry import Connections
+from portl.connections._secrets import resolve, variables
+
+__all__ = [
+    "CONNECTION_TYPES",
+    "Connections",
+    "FakeInvoker",
+    "FunctionInvoker",
+    "HttpSpec",
+    "LambdaSpec",
+    "PostgresSpec",
+    "parse_target",
+    "resolve",
+    "use_invoker",
+    "variables",
+]

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from portl.connections._models import HttpSpec
+from portl.errors import HttpError
+
+TRANSIENT = frozenset({408, 425, 429, 500, 501, 502, 503, 504}) - {501}
+SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An API's answer. ``json`` is parsed when the content type says JSON; otherwise ``text`` holds the body."""
+
+    status: int
+    headers: dict[str, str]
+    json: Any = None
+    text: str | None = None
+
+
+class HttpConnection:
+    """An API under one base address, with a pool of connections kept alive."""
+
+    def __init__(self, name: str, spec: HttpSpec, transport: httpx.BaseTransport | None = None) -> None:
+        self.name = name
+        self._spec = spec
+        base = urlsplit(spec.base_url)
+        if base.scheme not in ("http", "https") or not base.hostname:
+            hint = "such as https://api.example.com"
+            raise HttpError(f"the base_url of {name} is no http address", code="H105", hint=hint)
+        self._base = spec.base_url.rstrip("/")
+        limits = httpx.Limits(max_connections=spec.max_connections, max_keepalive_connections=spec.max_connections)
+        self._client = httpx.Client(transport=transport, timeout=spec.timeout_s, limits=limits, follow_redirects=False)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        json: Any = None,
+        body: str | None = None,
+        form: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        expect: tuple[int, ...] = (),
+    ) -> HttpAnswer:
+        """Sends one request and answers when its status is expected (any 2xx, unless ``expect`` lists others).
+
+        Raises:
+            HttpError: H101 status, H102 not reached, H103 timed out, H104 the body is no JSON, H105 the address is wrong.
+        """
+        address, own = self._address(url)
+        sent = {**(self._spec.headers if own else {}), **(headers or {})}
+        extra: dict[str, Any] = {"timeout": timeout_s} if timeout_s else {}
+        if json is not None:
+            sent.setdefault("Content-Type", "application/json")
+            extra["content"] = json_text.dumps(json, ensure_ascii=False, allow_nan=False).encode()
+        elif body is not None:
+            extra["content"] = body.encode()
+        elif form is not None:
+            extra["data"] = dict(form)
+        try:
+            answer = self._client.request(method, address, headers=sent, params=dict(query) if query else None, **extra)
+        except httpx.TimeoutException as problem:
+            raise self._lost("H103", method, address, "did not answer in time", "raise timeout_s", problem) from problem
+        except httpx.TransportError as problem:
+            raise self._lost("H102", method, address, "could not be reached", "is it running?", problem) from problem
+        except (httpx.InvalidURL, ValueError, TypeError) as problem:
+            raise HttpError(f"{method} {address}: {problem}", code="H105", hint="check url, headers and query") from problem
+        return self._judge(method, address, answer, expect)
+
+    def close(self) -> None:
+        """Closes the pool."""
+        self._client.close()
+
+    def _address(self, url: str) -> tuple[str, bool]:
+        """The whole address, and whether it is under the base, so that the connection's headers may go there."""
+        if "://" not in url:
+            return f"{self._base}/{url.lstrip('/')}", True
+        mine, theirs = urlsplit(self._base), urlsplit(url)
+        return url, (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
+
+    def _judge(self, method: str, address: str, answer: httpx.Response, expect: tuple[int, ...]) -> HttpAnswer:
+        expected = answer.status_code in expect if expect else answer.is_success
+        if not expected:
+            raise self._refused(method, address, answer)
+        if "json" not in answer.headers.get("content-type", ""):
+            return HttpAnswer(answer.status_code, dict(answer.headers), text=answer.text)
+        try:
+            parsed = answer.json() if answer.content else None
+        except ValueError as problem:
+            text = f"{method} {_plain(address)} says JSON and sends none"
+            raise HttpError(text, code="H104", hint="ask the API's owner", detail={"body": answer.text[:SHOWN]}) from problem
+        return HttpAnswer(answer.status_code, dict(answer.headers), json=parsed)
+
+    def _refused(self, method: str, address: str, answer: httpx.Response) -> HttpError:
+        wait = retry_after(answer.headers.get("retry-after"))
+        outcome = "Permanent"
+        if answer.status_code in TRANSIENT:
+            outcome = "Throttled" if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or wait is not None else "Transient"
+        detail = {"method": method, "url": _plain(address), "status": answer.status_code, "body": answer.text[:SHOWN]}
+        hint = "it may succeed later: add retry" if outcome != "Permanent" else "look at the request and the answer's body"
+        text = f"{method} {_plain(address)} answered {answer.status_code} {answer.reason_phrase}: {answer.text[:SHOWN]}"
+        return HttpError(text, code="H101", hint=hint, outcome=outcome, detail=detail, retry_after=wait)
+
+    def _lost(self, code: str, method: str, address: str, what: str, hint: str, problem: Exception) -> HttpError:
+        detail = {"method": method, "url": _plain(address), "reason": str(problem)}
+        text = f"{method} {_plain(address)} {what}: {problem}"
+        return HttpError(text, code=code, hint=hint, outcome="Transient", detail=detail)
+
+
+def _plain(address: str) -> str:
+    """The address without user and password."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header, a number or a date. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PostgresSpec(_Spec):
+    """A PostgreSQL database. ``sslmode`` as libpq has it; ``verify-full`` off loopback when nothing is said.
+
+    https://www.postgresql.org/docs/current/libpq-ssl.html
+    """
+
+    type: Literal["postgres"]
+    url: str
+    sslmode: SslMode | None = None
+    sslrootcert: str | None = None
+    connect_timeout_s: float = Field(default=10, gt=0, le=120)
+
+
+class HttpSpec(_Spec):
+    """An HTTP API. The headers go to addresses under ``base_url`` only."""
+
+    type: Literal["http"]
+    base_url: str
+    headers: dict[str, str] = {}
+    timeout_s: float = Field(default=30, gt=0, le=840)
+    max_connections: int = Field(default=32, ge=1, le=1_000)
+
+
+class LambdaSpec(_Spec):
+    """A Lambda function: a folder of ``functions/``, an ARN, or (local only) ``file.py:function``."""
+
+    type: Literal["lambda"]
+    function: str
+    region: str | None = None
+
+
+CONNECTION_TYPES: dict[str, type[BaseModel]] = {"postgres": PostgresSpec, "http": HttpSpec, "lambda": LambdaSpec}
+"""The models of connections, by their ``type``."""

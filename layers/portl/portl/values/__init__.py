@@ -1,0 +1,22 @@
+"""Values: sandboxed expressions, mapping and coercion of fields, redaction of secrets."""
+
+from portl.values._json import canonical_json, to_json
+from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
+from portl.values._redaction import REDACTOR, Redactor, redact
+from portl.values._sandbox import Readable
+from portl.values._templates import Compiled, Reference, compile_value
+
+__all__ = [
+    "REDACTOR",
+    "Compiled",
+    "FieldSpec",
+    "Readable",
+    "RecordMapping",
+    "Redactor",
+    "Reference",
+    "canonical_json",
+    "compile_mapping",
+    "compile_value",
+    "redact",
+    "to_json",
+]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from portl.errors import TemplateError
+
+
+def to_json(value: Any) -> Any:
+    """The value in JSON's own types: decimals, dates and UUIDs become text in their exact form.
+
+    Raises:
+        TemplateError: T106, NaN, infinity, bytes or an object that JSON does not know.
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        raise TemplateError(f"{value} is no JSON number", code="T106", hint="leave it out or make it text")
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    raise TemplateError(f"a {type(value).__name__} is no JSON", code="T106", hint="make it text, or name one of its fields")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON that is the same for equal values: sorted keys, no spaces, no escapes beyond JSON's own."""
+    return json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def as_text(value: Any) -> str:
+    """How a value stands inside text: null is nothing, true and false as in JSON, lists and mappings as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    plain = to_json(value)
+    return plain if isinstance(plain, str) else canonical_json(plain)
