@@ -3,7 +3,8 @@
 from portl.connections._functions import FakeInvoker, FunctionInvoker, parse_target, use_invoker
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._registry import Connections
-from portl.connections._secrets import resolve, variables
+from portl.connections._secrets import resolve, secret_variable, variables
+from portl.connections._sql_text import bind_names, quote_identifier
 
 __all__ = [
     "CONNECTION_TYPES",
@@ -13,8 +14,11 @@ __all__ = [
     "HttpSpec",
     "LambdaSpec",
     "PostgresSpec",
+    "bind_names",
     "parse_target",
+    "quote_identifier",
     "resolve",
+    "secret_variable",
     "use_invoker",
     "variables",
 ]

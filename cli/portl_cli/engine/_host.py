@@ -1,0 +1,108 @@
+"""The seam to functions: one method, one public fake. ``_inline.py`` holds the host of a local run."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from portl_cli.engine._data import Json, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """A function answered; ``payload`` is JSON."""
+
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A function failed; ``error_type`` is the error's name in the state machine, for an exception the name of its class.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+    """
+
+    error_type: str
+    error_message: str
+    stack_trace: tuple[str, ...] = ()
+    request_id: str = ""
+
+    def cause(self) -> str:
+        """The error document as JSON text: what Step Functions gives as Cause."""
+        document: dict[str, Any] = {"errorMessage": self.error_message, "errorType": self.error_type}
+        if self.request_id:
+            document["requestId"] = self.request_id
+        if self.stack_trace:
+            document["stackTrace"] = list(self.stack_trace)
+        return to_text(document)
+
+
+Answer = Succeeded | Failed
+
+
+class FunctionHost(Protocol):
+    """Where functions run."""
+
+    def invoke(self, function: str, payload: Json) -> Answer:
+        """Runs a function to its end. ``function`` is what stands in FunctionName: a name, or an ARN."""
+
+
+def unknown_function(function: str) -> Failed:
+    """The answer of every host for a function it does not have."""
+    return Failed("Lambda.ResourceNotFoundException", f"Function not found: {function}")
+
+
+def function_name(reference: str) -> str:
+    """The bare name in a name or in ``arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]``."""
+    parts = reference.split(":")
+    return parts[6] if len(parts) > 6 and parts[2] == "lambda" else reference  # noqa: PLR2004 - the places of an ARN
+
+
+def call(handler: Callable[[], Any], request_id: str = "") -> Answer:
+    """Calls a handler as Lambda's Python runtime does: an exception or an answer that is no JSON becomes an error document.
+
+    KeyboardInterrupt goes through.
+    """
+    try:
+        answer = handler()
+    except SystemExit as leaving:
+        return Failed("Runtime.ExitError", f"Error: Runtime exited with error: exit status {leaving.code}", (), request_id)
+    except Exception as problem:  # noqa: BLE001 - whatever a function raises is its answer
+        return Failed(type(problem).__name__, str(problem), _stack(problem), request_id)
+    try:
+        return Succeeded(round_trip(answer))
+    except (TypeError, ValueError, RecursionError) as problem:
+        return Failed("Runtime.MarshalError", f"Unable to marshal response: {problem}", (), request_id)
+
+
+def round_trip(data: Any) -> Json:
+    """What arrives on the other side of Lambda's wire.
+
+    Raises:
+        TypeError, ValueError: it is no JSON; NaN and Infinity are none.
+    """
+    return json.loads(json.dumps(data, allow_nan=False))
+
+
+def _stack(problem: BaseException) -> tuple[str, ...]:
+    frames = traceback.extract_tb(problem.__traceback__)
+    return tuple(traceback.format_list(frames[1:]))
+
+
+@dataclass
+class FakeHost:
+    """Functions out of a dictionary, each called with the payload alone. ``calls`` lists (function, payload) in order."""
+
+    functions: Mapping[str, Callable[[Json], Any]]
+    calls: list[tuple[str, Json]] = field(default_factory=list)
+
+    def invoke(self, function: str, payload: Json) -> Answer:
+        name = function_name(function)
+        if name not in self.functions:
+            return unknown_function(function)
+        event = round_trip(payload)
+        self.calls.append((name, event))
+        return call(lambda: self.functions[name](event))

@@ -1,0 +1,40 @@
+"""Names and places in SQL text."""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(
+    r"""
+    (?P<skip>
+        '(?:[^']|'')*'                      # text
+      | "(?:[^"]|"")*"                      # an identifier
+      | --[^\n]*                            # a comment to the line's end
+      | /\*.*?\*/                           # a comment
+      | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)   # dollar quoting
+      | ::\w+ | :=                          # a cast, an assignment
+    )
+    | :(?P<name>[A-Za-z_]\w*)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def bind_names(sql: str) -> tuple[str, tuple[str, ...]]:
+    """SQL with ``:name`` places made ``$1``, ``$2`` …, and the names in that order; one name stands for one place."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name is None:
+            return found[0]
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _TOKEN.sub(place, sql), tuple(names)
+
+
+def quote_identifier(name: str) -> str:
+    """A table's or column's name as SQL wants it, a schema before a dot apart."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))

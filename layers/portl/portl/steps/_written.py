@@ -1,0 +1,76 @@
+"""What the steps that write have in common: a table, a mapping, and the columns the table insists on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from portl.connections import Connections
+from portl.errors import MappingError, Place, TemplateError
+from portl.jobs import StepSpec
+from portl.runs import Scope
+from portl.values import RecordMapping, compile_mapping
+
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")]
+
+
+class WriteSpec(StepSpec):
+    """The fields of every step that writes a table."""
+
+    table: TableName
+    mapping: dict[str, Any] = Field(min_length=1)
+
+    connects_to: ClassVar[str | None] = "postgres"
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """See StepSpec."""
+        yield from super().expressions()
+        yield ("mapping",), self.mapping
+
+    def writes(self) -> frozenset[str]:
+        """See StepSpec."""
+        return frozenset({self.table})
+
+    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        """A mapping that cannot be compiled for another reason than an expression."""
+        try:
+            compile_mapping(self.mapping)
+        except TemplateError as problem:
+            if problem.code == "T107":
+                yield ("mapping",), "J004", problem.message, problem.hint
+
+
+class Writing:
+    """A mapping and its table, ready for records."""
+
+    def __init__(self, spec: WriteSpec, connections: Connections, fields: dict[str, Any] | None = None) -> None:
+        self.spec = spec
+        self.connection = str(spec.connection)
+        self.mapping: RecordMapping = compile_mapping(spec.mapping if fields is None else fields)
+        self.table = connections.get(self.connection).table(spec.table)
+        self._known()
+
+    def _known(self) -> None:
+        for name in self.mapping.columns:
+            if name not in self.table:
+                text = f"the table {self.spec.table} has no column {name}"
+                hint = f"it has {', '.join(self.table)}"
+                raise MappingError(text, code="M105", hint=hint, place=Place(step=self.spec.id, column=name))
+
+    def demand(self) -> None:
+        """Refuses a mapping without a column that is NOT NULL and that the database does not fill (M104)."""
+        for column in self.table.values():
+            if column.not_null and not column.filled and column.name not in self.mapping.columns:
+                text = f"{column.name} of {self.spec.table} is NOT NULL, has no default and is not in the mapping"
+                raise MappingError(text, code="M104", hint="map it", place=Place(step=self.spec.id, column=column.name))
+
+    def values(self, scope: Scope) -> dict[str, Any] | None:
+        """The mapped values of one record, none of them null where the table forbids it (M101)."""
+        values = self.mapping.apply(scope)
+        for name, value in (values or {}).items():
+            if value is None and self.table[name].not_null:
+                text = f"{name} of {self.spec.table} is NOT NULL and the record has no value for it"
+                raise MappingError(text, code="M101", hint="give the column a default", place=Place(column=name))
+        return values

@@ -1,0 +1,87 @@
+"""``api.call``: an HTTP request is sent for a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from portl.connections import Connections, resolve
+from portl.jobs import ResultShape, StepSpec
+from portl.runs import Request, Scope, StepType, run_step
+from portl.values import compile_value
+
+_FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
+
+
+class ApiCall(StepSpec):
+    """Sends one request. Any 2xx is a success unless ``expect`` lists others; 408, 425, 429 and 5xx may succeed later."""
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str | None = None
+    url: str | None = None
+    headers: dict[str, str] = {}
+    query: dict[str, Any] = {}
+    json_: Any = Field(default=None, alias="json")
+    body: str | None = None
+    form: dict[str, Any] | None = None
+    expect: list[int] = []
+    idempotency_key: str | None = None
+    concurrency: int | None = Field(default=None, ge=1, le=100)
+
+    connects_to: ClassVar[str | None] = "http"
+    shape: ClassVar[ResultShape] = ResultShape(frozenset({"status", "headers", "json", "text"}))
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """See StepSpec."""
+        yield from super().expressions()
+        for name, value in self.model_dump(by_alias=True, include=set(_FIELDS) - {"json"} | {"json_"}).items():
+            if value:
+                yield (name,), value
+
+    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        """One address, one body."""
+        if (self.path is None) == (self.url is None):
+            yield ("path",), "J004", "a call has either path or url", "path is under the connection's base_url"
+        bodies = [name for name, value in (("json", self.json_), ("body", self.body), ("form", self.form)) if value is not None]
+        if len(bodies) > 1:
+            yield (bodies[1],), "J004", f"a call has one body, not {' and '.join(bodies)}", "leave one of them"
+
+
+class Calling:
+    """An api.call made ready."""
+
+    def __init__(self, spec: ApiCall, _: Connections) -> None:
+        self._spec = spec
+        self._connection = str(spec.connection)
+        self._url = compile_value(spec.path if spec.path is not None else spec.url)
+        self._headers = compile_value(resolve(dict(spec.headers)))
+        self._key = compile_value(spec.idempotency_key)
+        self._parts = compile_value({"query": spec.query, "json": spec.json_, "body": spec.body, "form": spec.form})
+
+    def plan(self, scope: Scope) -> Request:
+        """The request for one record."""
+        key = self._key.render(scope)
+        headers = {name: str(value) for name, value in self._headers.render(scope).items()}
+        return Request(
+            connection=self._connection,
+            method=self._spec.method,
+            url=str(self._url.render(scope)),
+            headers={**({"Idempotency-Key": str(key)} if key is not None else {}), **headers},
+            expect=tuple(self._spec.expect),
+            timeout_s=self._spec.timeout_s,
+            **self._parts.render(scope),
+        )
+
+    def result(self, answer: Any) -> Any:
+        """``{status, headers, json | text}``."""
+        body = {"text": answer.text} if answer.text is not None else {"json": answer.json}
+        return {"status": answer.status, "headers": answer.headers, **body}
+
+    def outcome(self, _: Any) -> str:
+        """called."""
+        return "called"
+
+
+STEP = StepType("api.call", ApiCall, Calling, run_step)

@@ -1,0 +1,70 @@
+"""``csv.read``: a CSV file becomes rows of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from portl.connections import Connections
+from portl.jobs import ResultShape, StepSpec
+from portl.jobs._models import Strict
+from portl.runs import ReadRecords, Scope, StepType, run_step
+from portl.values import compile_value
+
+
+class Dialect(Strict):
+    """How the file is written; what is not told is found out."""
+
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: str = Field(default='"', min_length=1, max_length=1)
+    header: bool = True
+
+
+class CsvRead(StepSpec):
+    """Reads a CSV strictly, as a stream: every record is text by column name."""
+
+    path: str
+    dialect: Dialect = Dialect()
+    columns: list[str] | None = None
+    encoding: str | None = None
+    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
+
+    shape: ClassVar[ResultShape] = ResultShape(frozenset({"rows", "count", "columns"}), frozenset({"rows"}))
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """See StepSpec."""
+        yield from super().expressions()
+        yield ("path",), self.path
+
+
+class Reading:
+    """A csv.read made ready."""
+
+    def __init__(self, spec: CsvRead, _: Connections) -> None:
+        self._spec = spec
+        self._path = compile_value(spec.path)
+
+    def plan(self, scope: Scope) -> ReadRecords:
+        """The file to read."""
+        spec = self._spec
+        options = {
+            "dialect": spec.dialect.model_dump(),
+            "columns": spec.columns,
+            "encoding": spec.encoding,
+            "max_record_bytes": spec.max_record_bytes,
+        }
+        return ReadRecords(str(self._path.render(scope)), options)
+
+    def result(self, answer: Any) -> Any:
+        """``{rows, count, columns}``, the rows by reference."""
+        rows, columns = answer
+        return {"rows": {"$rows": rows.to_json()}, "count": rows.count, "columns": list(columns)}
+
+    def outcome(self, result: Any) -> str:
+        """Counted by record."""
+        return f"read:{result['count']}"
+
+
+STEP = StepType("csv.read", CsvRead, Reading, run_step)

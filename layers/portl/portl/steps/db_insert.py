@@ -1,0 +1,49 @@
+"""``db.insert``: a record becomes a new row."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from portl.connections import Connections, quote_identifier
+from portl.jobs import ResultShape
+from portl.runs import Decide, Scope, Statement, StepType, single_step
+from portl.steps._written import Writing, WriteSpec
+
+
+class DbInsert(WriteSpec):
+    """Inserts a row; a key that is there already is an error."""
+
+    shape: ClassVar[ResultShape] = ResultShape(frozenset({"id"}))
+
+
+class Inserting:
+    """A db.insert made ready."""
+
+    def __init__(self, spec: DbInsert, connections: Connections) -> None:
+        self._writing = Writing(spec, connections)
+        self._writing.demand()
+        self._columns = self._writing.mapping.columns
+        names = ", ".join(quote_identifier(name) for name in self._columns)
+        places = ", ".join(f"${at}" for at in range(1, len(self._columns) + 1))
+        given = "id" if "id" in self._writing.table else "NULL::text AS id"
+        table = quote_identifier(spec.table)
+        self._sql = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING {given}"  # noqa: S608 - quoted and bound
+
+    def plan(self, scope: Scope) -> Statement | Decide:
+        """The statement for one record."""
+        values = self._writing.values(scope)
+        if values is None:
+            return Decide("else")
+        params = tuple(values[name] for name in self._columns)
+        return Statement(self._writing.connection, self._sql, params, "one", self._columns)
+
+    def result(self, answer: Any) -> Any:
+        """``{id}``; null for a record its mapping skipped."""
+        return answer if isinstance(answer, dict) else None
+
+    def outcome(self, result: Any) -> str:
+        """inserted or skipped."""
+        return "inserted" if result else "skipped"
+
+
+STEP = StepType("db.insert", DbInsert, Inserting, single_step)
