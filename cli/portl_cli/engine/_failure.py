@@ -52,6 +52,10 @@ class Failure(Exception):
         pairs = {"Error": self.error, "Cause": self.cause}
         return {name: text for name, text in pairs.items() if text is not None}
 
+    def details(self) -> dict[str, str]:
+        """The same for the history, which writes the names small."""
+        return {name.lower(): text for name, text in self.output().items()}
+
 
 class Overtime(Exception):
     """The execution ran past the machine's TimeoutSeconds; no Catch sees it."""

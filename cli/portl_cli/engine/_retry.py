@@ -13,6 +13,10 @@ from portl_cli.engine._failure import matches
 from portl_cli.engine._value import Value
 
 
+MOST_SECONDS = 99_999_999
+"""The longest interval or timeout that the states language takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retrier:
     """One entry of Retry; times in seconds, the defaults are AWS's."""
@@ -21,14 +25,15 @@ class Retrier:
     interval: float = 1
     attempts: int = 3
     backoff: float = 2.0
-    longest: float | None = None
+    longest: float = MOST_SECONDS
     jitter: bool = False
 
     def delay(self, already: int, random: Random) -> float:
         """The wait before the next attempt, when this retrier has led to ``already`` attempts in this visit."""
-        seconds = self.interval * self.backoff**already
-        if self.longest is not None:
-            seconds = min(seconds, self.longest)
+        try:
+            seconds = min(self.interval * self.backoff**already, self.longest)
+        except OverflowError:
+            seconds = self.longest
         return random.uniform(0, seconds) if self.jitter else seconds
 
 

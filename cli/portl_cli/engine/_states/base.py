@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from portl_cli.engine._clock import Clock, timestamp
 from portl_cli.engine._data import Json
@@ -44,10 +44,16 @@ class Exit:
 class State(Protocol):
     """A state, made ready. Only Task, Map and Parallel have retriers and catchers."""
 
-    name: str
-    kind: str
-    retriers: tuple[Retrier, ...]
-    catchers: tuple[Catcher, ...]
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def retriers(self) -> tuple[Retrier, ...]: ...
+
+    @property
+    def catchers(self) -> tuple[Catcher, ...]: ...
 
     def run(self, visit: Visit) -> Step:
         """One attempt.

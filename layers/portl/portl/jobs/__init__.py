@@ -14,7 +14,7 @@ from portl.jobs._models import (
     Transaction,
     walk_steps,
 )
-from portl.jobs._references import reads, source_of
+from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._transactions import DATABASES, Arrangement, arrange, is_call, is_database, neighbours, touches_same
 
@@ -44,6 +44,7 @@ __all__ = [
     "parse_job",
     "reads",
     "source_of",
+    "step_names",
     "touches_same",
     "walk_steps",
 ]

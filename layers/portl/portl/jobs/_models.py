@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from portl.jobs._diagnostics import closest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
-RESERVED = frozenset({"run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
+RESERVED = frozenset({"wait_s", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
 
 
 class Strict(BaseModel):

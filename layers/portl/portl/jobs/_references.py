@@ -36,6 +36,11 @@ def as_step_reference(reference: Reference) -> StepReference | None:
     return StepReference(path[1], indexed, fields[0] if fields else None)
 
 
+def step_names(value: Any) -> frozenset[str]:
+    """The names of the results that a value's expressions read."""
+    return frozenset(found.name for found in step_references(value))
+
+
 def reads(step: StepSpec) -> frozenset[str]:
     """The names of the results that a step and the steps inside it read."""
     own = {found.name for _, value in step.expressions() for found in step_references(value)}

@@ -1,0 +1,380 @@
+"""Stage 3: segments become Amazon States Language. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, walk_steps
+from portl_cli.compile.iam import substitution_key
+from portl_cli.compile.lowering import connections, lowered, reads, step_values
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit, chunk_size
+
+State = dict[str, Any]
+NAME_CHARACTERS = 80
+MACHINE_TIMEOUT_S = 86_400
+GRACE_S = 30
+"""A Task waits this much longer than its function may run, so that a retry never meets a function that is alive."""
+
+LAMBDA_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+]
+"""A function's own failures. https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception"""
+
+
+def retries(own: list[str]) -> list[State]:
+    """How every Task is tried again: on its own errors three times, on its function's five."""
+    pace = {"BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
+    return [
+        {"ErrorEquals": own, "IntervalSeconds": 1, "MaxAttempts": 3, **pace},
+        {"ErrorEquals": LAMBDA_ERRORS, "IntervalSeconds": 2, "MaxAttempts": 5, **pace},
+    ]
+
+
+class Chain:
+    """States one behind the other: each new one becomes the Next of those that were left open."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, State] = {}
+        self.start = ""
+        self._open: list[Callable[[str], None]] = []
+
+    def add(self, name: str, state: State, *, more: dict[str, State] | None = None, leave_open: bool = True) -> None:
+        """Appends a state, and states that only it leads to."""
+        self.link(name)
+        self.states[name] = state
+        self.states |= more or {}
+        if leave_open:
+            self._open.append(lambda following: _goes_to(state, following))
+
+    def link(self, name: str) -> None:
+        """Leads everything left open to a state."""
+        self.start = self.start or name
+        for lead in self._open:
+            lead(name)
+        self._open = []
+
+    def fork(self, state: State, ways: Sequence[tuple[str, str, Chain]]) -> None:
+        """A Choice already added leads to a chain where its condition holds, and past all of them otherwise."""
+        for _, condition, chain in ways:
+            choice = {"Condition": condition, "Next": chain.start}
+            state["Choices"].append(choice)
+            self.states |= chain.states
+            self._open += chain._open  # noqa: SLF001 - a chain's own kind
+        self._open.append(lambda following: state.update(Default=following))
+
+    @property
+    def open(self) -> bool:
+        """Whether the last thing added was a fork, so that a state is needed to meet in."""
+        return len(self._open) > 1 or not self.states
+
+    def end(self) -> None:
+        """Makes the last state the end."""
+        last = list(self.states.values())[-1] if self.states else {}
+        self._open = []
+        last["End"] = True
+
+
+def _goes_to(state: State, following: str) -> None:
+    state["Next"] = following
+
+
+class Writer:
+    """Writes the machine of one job. ``timeout_s`` gives a function's timeout by its folder."""
+
+    def __init__(self, job: Job, timeout_s: Callable[[str], int]) -> None:
+        self._job = job
+        self._timeout_s = timeout_s
+        self._begun = False
+        self._names: set[str] = set()
+
+    def machine(self, segments: Iterable[Segment]) -> State:
+        """The whole definition."""
+        chain = Chain()
+        for segment in segments:
+            self._segment(chain, segment)
+        name = self._name("done")
+        chain.add(name, {"Type": "Succeed", "Output": {"run": "{% $run.id %}"}}, leave_open=False)
+        scope = self._job.transaction.scope if self._job.transaction else "none"
+        return {
+            "Comment": f"{self._job.job}: {self._job.description or 'a job of Portl'} (transaction: {scope})",
+            "QueryLanguage": "JSONata",
+            "TimeoutSeconds": MACHINE_TIMEOUT_S,
+            "StartAt": chain.start,
+            "States": chain.states,
+        }
+
+    def _segment(self, chain: Chain, segment: Segment) -> None:
+        match segment:
+            case Single():
+                self._single(chain, segment.step)
+            case Items():
+                self._items(chain, segment)
+            case Transaction():
+                self._transaction(chain, segment)
+            case Decision():
+                self._decision(chain, segment)
+            case Chunks():
+                self._chunks(chain, segment)
+
+    def _name(self, wanted: str) -> str:
+        name = wanted if len(wanted) <= NAME_CHARACTERS else f"{wanted[: NAME_CHARACTERS - 1]}…"
+        number = 2
+        while name in self._names:
+            name = f"{wanted[: NAME_CHARACTERS - 4]} {number}"
+            number += 1
+        self._names.add(name)
+        return name
+
+    def _task(self, folder: str, comment: str, payload: dict[str, Any], own: list[str]) -> State:
+        return {
+            "Type": "Task",
+            "Comment": comment,
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": "${" + substitution_key(folder) + "}", "Payload": payload},
+            "TimeoutSeconds": self._timeout_s(folder) + GRACE_S,
+            "Retry": retries(own),
+        }
+
+    def _top(self, folder: str, comment: str, payload: dict[str, Any], own: list[str]) -> State:
+        """A Task of the outer machine. The first one begins the run."""
+        first = not self._begun
+        self._begun = True
+        state = self._task(folder, comment, {**(self._begin() if first else _AT_RUN), **payload}, own)
+        state["Assign"] = {"run": "{% $states.result.Payload.run %}"} if first else {}
+        state["Output"] = "{% $states.result.Payload %}"
+        return state
+
+    def _begin(self) -> dict[str, Any]:
+        job = self._job
+        params = {name: param.model_dump(exclude_defaults=True) | {"type": param.type} for name, param in job.params.items()}
+        begin = {"job": job.job, "params": params}
+        if job.run_key is not None:
+            begin["run_key"] = job.run_key
+        context = "$states.context.Execution"
+        return {
+            "run": {
+                "id": f"{{% {context}.Name %}}",
+                "started_at": f"{{% {context}.StartTime %}}",
+                "input": f"{{% {context}.Input %}}",
+            },
+            "begin": encode_spec(begin),
+        }
+
+    def _payload(self, step: StepSpec, *, nested: bool = False) -> dict[str, Any]:
+        found = {
+            "connections": connections(self._job, [step]),
+            "reads": reads(self._job, step_values([step])),
+        }
+        return {"step": lowered(self._job, step, nested=nested), **{name: each for name, each in found.items() if each}}
+
+    def _single(self, chain: Chain, step: StepSpec) -> None:
+        payload = self._payload(step)
+        locks = sorted(step.writes())
+        if step.shape.lists:
+            payload["chunk_size"] = chunk_size(self._job, step.id)
+        if locks:
+            payload["locks"] = locks
+        state = self._top(folder_of(step), describe(step), payload, errors_of(step))
+        if step.shape.lists:
+            state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
+        chain.add(self._name(step.id), _tidy(state))
+
+    def _items(self, chain: Chain, items: Items) -> None:
+        payload = {
+            "step": encode_spec({"id": items.id, "type": "batch_items", "items": items.expression}),
+            "reads": reads(self._job, [items.expression]),
+            "chunk_size": chunk_size(self._job, items.id),
+        }
+        state = self._top("batch_items", f"the records of {items.expression}, in chunks", payload, ["Transient", "Throttled"])
+        state["Assign"][items.id] = "{% $states.result.Payload.rows %}"
+        chain.add(self._name(items.id.replace("_", " ")), _tidy(state))
+
+    def _transaction(self, chain: Chain, transaction: Transaction) -> None:
+        groups = [
+            {
+                **({"rows": f"{{% ${source} %}}"} if source else {}),
+                "steps": [lowered(self._job, step, nested=True) for step in steps],
+            }
+            for source, steps in transaction.groups
+        ]
+        payload = {"groups": groups, **self._together(transaction)}
+        lists = [step for step in transaction.steps if step.shape.lists and step.batch is None]
+        state = self._top("db_transaction", describe_all(transaction), payload, ["Conflict", "Transient"])
+        for step in lists:
+            state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
+        chain.add(self._name(title(transaction)), _tidy(state))
+
+    def _together(self, transaction: Transaction) -> dict[str, Any]:
+        steps = transaction.steps
+        tables = sorted({table for step in walk_steps(list(steps)) for table in step.writes()})
+        return {
+            "unit": transaction.unit,
+            "locks": tables,
+            "connections": connections(self._job, steps),
+            "reads": reads(self._job, step_values(steps)),
+        }
+
+    def _decision(self, chain: Chain, decision: Decision) -> None:
+        step = decision.step
+        state = self._top("conditional", describe(step), self._payload(step), ["Transient"])
+        chain.add(self._name(step.id), _tidy(state))
+        self._fork(chain, f"{step.id}?", [
+            (name, f"{{% $states.input.branch = '{name}' %}}", self._subchain(inner)) for name, inner in decision.branches if inner
+        ])  # fmt: skip
+
+    def _subchain(self, inner: Sequence[Segment]) -> Chain:
+        chain = Chain()
+        for segment in inner:
+            self._segment(chain, segment)
+        return chain
+
+    def _fork(self, chain: Chain, name: str, ways: Sequence[tuple[str, str, Chain]]) -> None:
+        state: State = {"Type": "Choice", "Choices": []}
+        chain.add(self._name(name), state, leave_open=False)
+        chain.fork(state, ways)
+
+    def _chunks(self, chain: Chain, chunks: Chunks) -> None:
+        steps = [step for unit in chunks.units for step in _steps(unit)]
+        child = Chain()
+        for unit in chunks.units:
+            self._unit(child, unit)
+        done = {"Type": "Pass", "Comment": "a child answers how many records failed", "Output": 0}
+        child.add(self._name(f"chunk of {steps[0].id} done"), done, leave_open=True)
+        child.end()
+        first, last = steps[0].id, steps[-1].id
+        name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"
+        config = {"Mode": "INLINE"} if chunks.inline else {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+        state: State = {
+            "Type": "Map",
+            "Comment": "One child execution per chunk of records; the item is the chunk's number",
+            **({} if chunks.inline else {"Label": first}),
+            "Items": f"{{% [0..${chunks.source}.chunks - 1] %}}",
+            "MaxConcurrency": chunks.concurrency,
+            "ItemSelector": {
+                "run": "{% $run %}",
+                "rows": f"{{% ${chunks.source} %}}",
+                "chunk": "{% $states.context.Map.Item.Value %}",
+            },
+            "ItemProcessor": {"ProcessorConfig": config, "StartAt": child.start, "States": child.states},
+            "Output": {"failed": "{% $sum($states.result) %}"},
+        }
+        chain.add(self._name(name), state)
+
+    def _unit(self, chain: Chain, unit: Unit) -> None:
+        match unit:
+            case Single():
+                self._inner(chain, unit.step, unit.mask)
+            case Transaction():
+                steps = [lowered(self._job, step, nested=True) for step in unit.steps]
+                payload = {**_AT, "steps": steps, **self._together(unit), **_masked(unit.mask)}
+                state = self._task("db_transaction", describe_all(unit), payload, ["Conflict", "Transient"])
+                state["Output"] = "{% $states.input %}"
+                chain.add(self._name(title(unit)), state)
+            case Branch():
+                self._branch(chain, unit)
+
+    def _inner(self, chain: Chain, step: StepSpec, mask: tuple[str, str] | None) -> State:
+        """A Task inside a Map. A call that must wait leads through a Wait state back to itself."""
+        payload = {**_AT, **self._payload(step), **_masked(mask)}
+        if step.writes():
+            payload["locks"] = sorted(step.writes())
+        state = self._task(folder_of(step), describe(step), payload, errors_of(step))
+        name = self._name(step.id)
+        more: dict[str, State] = {}
+        if is_call(step) and not step.branches():
+            waits = self._name(f"{step.id} waits as told")
+            state["Catch"] = [
+                {
+                    "ErrorEquals": ["RetryAfter"],
+                    "Assign": {"wait_s": "{% $number($parse($states.errorOutput.Cause).errorMessage) %}"},
+                    "Output": "{% $states.input %}",
+                    "Next": waits,
+                }
+            ]
+            comment = "The finished records are kept; the step goes on with the others"
+            more[waits] = {"Type": "Wait", "Comment": comment, "Seconds": "{% $wait_s %}", "Next": name}
+        state["Output"] = "{% $states.input %}"
+        chain.add(name, state, more=more)
+        return state
+
+    def _branch(self, chain: Chain, branch: Branch) -> None:
+        state = self._inner(chain, branch.step, branch.mask)
+        state["Assign"] = {branch.step.id: "{% $states.result.Payload %}"}
+        for name, units in branch.branches:
+            inner = Chain()
+            for unit in units:
+                self._unit(inner, unit)
+            if len(units) == 1 and len(inner.states) == 1:
+                self._unit_again(chain, inner)
+            elif units:
+                condition = f"{{% ${branch.step.id}.{name} > 0 %}}"
+                self._fork(chain, f"anyone in {name} of {branch.step.id}?", [(name, condition, inner)])
+
+    @staticmethod
+    def _unit_again(chain: Chain, inner: Chain) -> None:
+        name, state = next(iter(inner.states.items()))
+        chain.add(name, state)
+
+
+_AT = {"at": "{% $states.input %}"}
+_AT_RUN = {"at": {"run": "{% $run %}"}}
+
+
+def _masked(mask: tuple[str, str] | None) -> dict[str, Any]:
+    return {"mask": list(mask)} if mask else {}
+
+
+def _tidy(state: State) -> State:
+    return {name: value for name, value in state.items() if value != {}}
+
+
+def _steps(unit: Unit) -> tuple[StepSpec, ...]:
+    if isinstance(unit, Transaction):
+        return unit.steps
+    return (unit.step,)
+
+
+def folder_of(step: StepSpec) -> str:
+    """The folder of ``functions/`` that a step type runs in."""
+    return step.type.replace(".", "_")
+
+
+def errors_of(step: StepSpec) -> list[str]:
+    """What a Task of the step is tried again on."""
+    return ["Conflict", "Transient"] if is_database(step) else ["Transient", "Throttled"]
+
+
+def describe(step: StepSpec) -> str:
+    """One line for the console."""
+    fields = step.model_dump(by_alias=True)
+    about = next((str(fields[name]) for name in ("table", "path", "url", "if", "sql") if fields.get(name)), "")
+    method = f"{fields['method']} " if "method" in fields else ""
+    text = f"{step.type}: {method}{' '.join(about.split())}".removesuffix(": ")
+    return text.replace("${", "$ {")[:200]
+
+
+def describe_all(transaction: Transaction) -> str:
+    """One line for the console: what commits together."""
+    listed = ", ".join(f"{step.id} ({step.type})" for step in transaction.steps)
+    return f"One transaction: {listed}. All of it commits or rolls back together"
+
+
+def title(transaction: Transaction) -> str:
+    """The state's name."""
+    steps = transaction.steps
+    if len(steps) == 1:
+        return f"{steps[0].id} in one transaction"
+    text = f"{steps[0].id} to {steps[-1].id} in one transaction"
+    return text if len(text) <= NAME_CHARACTERS else f"{steps[0].id} and {len(steps) - 1} more in one transaction"
+
+
+def machine(job: Job, found: Iterable[Segment], timeout_s: Callable[[str], int]) -> State:
+    """The definition of a job's segments."""
+    return Writer(job, timeout_s).machine(found)

@@ -1,0 +1,56 @@
+"""How a step's spec, its connections and what it reads stand in a Task's payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, walk_steps
+
+QUIET = {"sample", "save_as", "on_error"}
+"""Fields that mean nothing to the function."""
+
+
+def lowered(job: Job, step: StepSpec, *, nested: bool) -> dict[str, Any]:
+    """The step as its function reads it; ``nested`` keeps the steps of its branches inside it."""
+    spec: dict[str, Any] = step.model_dump(by_alias=True, exclude_defaults=True, exclude=QUIET | {"then", "else_"})
+    name = connection_name(job, step)
+    if name is not None:
+        spec["connection"] = name
+    if nested:
+        for branch, inner in step.branches():
+            if inner:
+                spec[branch] = [_plain(job, each) for each in inner]
+    encoded: dict[str, Any] = encode_spec(spec)
+    return encoded
+
+
+def _plain(job: Job, step: StepSpec) -> dict[str, Any]:
+    return lowered(job, step, nested=True)
+
+
+def connections(job: Job, steps: Iterable[StepSpec]) -> dict[str, Any]:
+    """The specs of the connections that the steps use, by name."""
+    names = {connection_name(job, step) for step in walk_steps(list(steps))}
+    return {name: encode_spec(spec) for name, spec in job.connections.items() if name in names}
+
+
+def reads(job: Job, values: Iterable[Any]) -> dict[str, list[str]]:
+    """The results that the values' expressions name: name → ids, ``[]`` behind those with one result a record."""
+    wanted = sorted({name for value in values for name in step_names(value)})
+    found: dict[str, list[str]] = {}
+    for name in wanted:
+        found[name] = [step.id + ("[]" if per_record(job, step) else "") for step in walk_steps(job.steps) if step.name == name]
+    return {name: ids for name, ids in found.items() if ids}
+
+
+def step_values(steps: Iterable[StepSpec]) -> list[Any]:
+    """Every value with expressions of the steps and those inside them."""
+    return [value for step in walk_steps(list(steps)) for _, value in step.expressions()]
+
+
+def per_record(job: Job, step: StepSpec) -> bool:
+    """Whether the step has one result a record: it, or the conditional around it, has a batch."""
+    return any(
+        outer.batch is not None and any(each.id == step.id for each in walk_steps([outer])) for outer in walk_steps(job.steps)
+    )

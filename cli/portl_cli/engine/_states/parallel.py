@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from portl_cli.engine._data import measured
+from portl_cli.engine._failure import Failure
+from portl_cli.engine._retry import Catcher, Retrier
+from portl_cli.engine._states.base import Exit, Region, Step, Visit
+from portl_cli.engine._states.fields import Definition, optional, read_catchers, read_exit, read_retriers
+from portl_cli.engine._value import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/state-parallel.html; branches one after another, in the order written."""
+
+    kind: ClassVar[str] = "Parallel"
+    name: str
+    arguments: Value | None
+    branches: tuple[Region, ...]
+    exit: Exit
+    retriers: tuple[Retrier, ...]
+    catchers: tuple[Catcher, ...]
+
+    def run(self, visit: Visit) -> Step:
+        data = self.arguments.evaluate(visit.bindings()) if self.arguments else visit.data
+        visit.record("ParallelStateStarted")
+        try:
+            result = [visit.walker.walk(branch, data, visit.scope.inner()) for branch in self.branches]
+            measured(result, self.name)
+        except Failure:
+            visit.record("ParallelStateFailed")
+            raise
+        visit.record("ParallelStateSucceeded")
+        return self.exit.leave(visit.bindings(result=result), result)
+
+
+def read(name: str, definition: Definition, region: Callable[[Definition], Region]) -> Parallel:
+    return Parallel(
+        name=name,
+        arguments=optional(definition, "Arguments"),
+        branches=tuple(region(branch) for branch in definition["Branches"]),
+        exit=read_exit(definition),
+        retriers=read_retriers(definition),
+        catchers=read_catchers(definition),
+    )
