@@ -44,12 +44,14 @@ class Chain:
         self.states: dict[str, State] = {}
         self.start = ""
         self._open: list[Callable[[str], None]] = []
+        self._tail: State = {}
 
     def add(self, name: str, state: State, *, more: dict[str, State] | None = None, leave_open: bool = True) -> None:
         """Appends a state, and states that only it leads to."""
         self.link(name)
         self.states[name] = state
         self.states |= more or {}
+        self._tail = state
         if leave_open:
             self._open.append(lambda following: _goes_to(state, following))
 
@@ -69,16 +71,12 @@ class Chain:
             self._open += chain._open  # noqa: SLF001 - a chain's own kind
         self._open.append(lambda following: state.update(Default=following))
 
-    @property
-    def open(self) -> bool:
-        """Whether the last thing added was a fork, so that a state is needed to meet in."""
-        return len(self._open) > 1 or not self.states
-
-    def end(self) -> None:
-        """Makes the last state the end."""
-        last = list(self.states.values())[-1] if self.states else {}
+    def end(self, output: Any, meeting: Callable[[], tuple[str, State]]) -> None:
+        """Ends the chain with an output: at its last state, or where the ways of a fork meet."""
+        if len(self._open) != 1 or self._tail["Type"] == "Choice":
+            self.add(*meeting())
         self._open = []
-        last["End"] = True
+        self._tail |= {"Output": output, "End": True}
 
 
 def _goes_to(state: State, following: str) -> None:
@@ -99,8 +97,7 @@ class Writer:
         chain = Chain()
         for segment in segments:
             self._segment(chain, segment)
-        name = self._name("done")
-        chain.add(name, {"Type": "Succeed", "Output": {"run": "{% $run.id %}"}}, leave_open=False)
+        chain.end({"run": "{% $run.id %}"}, lambda: (self._name("done"), {"Type": "Pass"}))
         scope = self._job.transaction.scope if self._job.transaction else "none"
         return {
             "Comment": f"{self._job.job}: {self._job.description or 'a job of Portl'} (transaction: {scope})",
@@ -245,9 +242,9 @@ class Writer:
         child = Chain()
         for unit in chunks.units:
             self._unit(child, unit)
-        done = {"Type": "Pass", "Comment": "a child answers how many records failed", "Output": 0}
-        child.add(self._name(f"chunk of {steps[0].id} done"), done, leave_open=True)
-        child.end()
+        task = len(child.states) and not isinstance(chunks.units[-1], Branch)
+        answer = "{% $states.result.Payload.failed %}" if task else 0
+        child.end(answer, lambda: (self._name(f"chunk of {steps[0].id} done"), {"Type": "Pass"}))
         first, last = steps[0].id, steps[-1].id
         name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"
         config = {"Mode": "INLINE"} if chunks.inline else {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}

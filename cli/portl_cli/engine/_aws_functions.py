@@ -9,14 +9,18 @@ import hashlib
 import json
 import random
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portl_cli.engine._data import Json
 
 _ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _MOST_RANGE = 1_000
 
 
-def partition(items: Any = None, size: Any = None) -> Any:
+def partition(items: Json = None, size: Json = None) -> Json:
     """``$partition([1..5], 2)`` is ``[[1,2],[3,4],[5]]``."""
     if items is None or size is None:
         return None
@@ -25,7 +29,7 @@ def partition(items: Any = None, size: Any = None) -> Any:
     return [list(items[at : at + size]) for at in range(0, len(items), size)]
 
 
-def range_(start: Any = None, end: Any = None, step: Any = None) -> Any:
+def range_(start: Json = None, end: Json = None, step: Json = None) -> Json:
     """``$range(1, 9, 2)`` is ``[1,3,5,7,9]``: the end is part of it."""
     if None in (start, end, step):
         return None
@@ -37,7 +41,7 @@ def range_(start: Any = None, end: Any = None, step: Any = None) -> Any:
     return numbers
 
 
-def hash_(text: Any = None, algorithm: Any = None) -> Any:
+def hash_(text: Json = None, algorithm: Json = None) -> Json:
     """``$hash("x", "SHA-256")``, in hex."""
     if text is None:
         return None
@@ -46,12 +50,12 @@ def hash_(text: Any = None, algorithm: Any = None) -> Any:
     return hashlib.new(_ALGORITHMS[algorithm], str(text).encode(), usedforsecurity=False).hexdigest()
 
 
-def random_(seed: Any = None) -> float:
+def random_(seed: Json = None) -> float:
     """``$random(seed)``: 0 <= n < 1. The same seed gives the same number, though not the one AWS would give."""
     return random.Random(seed).random()  # noqa: S311 - the language's own random numbers are none for secrets
 
 
-def parse(text: Any = None) -> Any:
+def parse(text: Json = None) -> Json:
     """``$parse('{"a":1}')`` is ``{"a":1}``."""
     if text is None:
         return None

@@ -5,7 +5,10 @@ Names and matching: https://docs.aws.amazon.com/step-functions/latest/dg/concept
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 RUNTIME = "States.Runtime"
 TIMEOUT = "States.Timeout"

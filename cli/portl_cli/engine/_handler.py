@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl_cli.engine._host import Failed
-from portl_cli.engine.template import Function
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from portl_cli.engine.template import Function
 
 Handler = Callable[[Any, Any], Any]
 
@@ -66,7 +69,7 @@ def _make_importable(layer: Path) -> None:
 
 @contextmanager
 def _folder_first(folder: Path) -> Iterator[None]:
-    """The function's folder leads the path while it loads; its neighbours are forgotten, so that the next function finds its own."""
+    """The folder leads the path while a function loads; its modules are forgotten, so that the next function finds its own."""
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:

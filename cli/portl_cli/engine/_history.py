@@ -5,11 +5,13 @@ Types and detail fields: https://docs.aws.amazon.com/step-functions/latest/apire
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl_cli.engine._clock import Clock, timestamp
 from portl_cli.engine._failure import RUNTIME, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Event = dict[str, Any]
 
@@ -23,7 +25,8 @@ _ENDINGS = 2
 class History:
     """Numbers and dates the events of one execution and hands each to the listener as it occurs.
 
-    ``execution`` is "" for the execution itself and a child's name for a child of a distributed Map. ``events`` is empty unless ``keep``.
+    ``execution`` is "" for the execution itself and its name for a child of a distributed Map.
+    ``events`` is empty unless ``keep``.
     """
 
     def __init__(self, execution: str, clock: Clock, listener: Callable[[Event], None] | None, *, keep: bool) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portl_cli.engine._data import Json, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def call(handler: Callable[[], Any], request_id: str = "") -> Answer:
         return Failed("Runtime.MarshalError", f"Unable to marshal response: {problem}", (), request_id)
 
 
-def round_trip(data: Any) -> Json:
+def round_trip(data: Json) -> Json:
     """What arrives on the other side of Lambda's wire.
 
     Raises:

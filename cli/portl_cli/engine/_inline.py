@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from portl.errors import SetupError
 from portl_cli.engine._clock import Clock, SystemClock
-from portl_cli.engine._data import Json
 from portl_cli.engine._handler import Handler, load_handler
 from portl_cli.engine._host import Answer, Failed, call, function_name, round_trip, unknown_function
-from portl_cli.engine.template import Function
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portl_cli.engine._data import Json
+    from portl_cli.engine.template import Function
 
 
 class LambdaContext:
@@ -43,8 +47,9 @@ class LambdaContext:
 class InlineHost:
     """Runs the handlers of a template in this process.
 
-    A handler is loaded at its first invocation and kept. A function's environment is set then, once; a variable that the process has already
-    is left as it is, so that a run can override a template. A handler cannot be stopped: one that comes back after its timeout has timed out.
+    A handler is loaded at its first invocation and kept. A function's environment is set then, once; a variable that the
+    process has already is left as it is, so that a run can override a template. A handler cannot be stopped: one that
+    comes back after its timeout has timed out.
     """
 
     def __init__(self, functions: Mapping[str, Function], clock: Clock | None = None) -> None:
@@ -57,7 +62,7 @@ class InlineHost:
         """Runs a handler to its end.
 
         Raises:
-            SetupError: V205, two functions want different values of one environment variable, which a single process cannot give.
+            SetupError: V205, two functions want different values of one variable, which a single process cannot give.
         """
         name = function_name(function)
         target = self._functions.get(name)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from portl_cli.engine._clock import Clock, SystemClock, timestamp
 from portl_cli.engine._data import Json, measured, to_text
 from portl_cli.engine._failure import TIMEOUT, Failure, Overtime
 from portl_cli.engine._history import Event, History
 from portl_cli.engine._host import FunctionHost, round_trip
-from portl_cli.engine._machine import Machine
 from portl_cli.engine._retry import Attempts, catcher_of
 from portl_cli.engine._states.base import Exit, Region, Run, Scope, State, Step, Visit, begin_visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portl_cli.engine._machine import Machine
 
 _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html#StartExecution-request-name"""
@@ -53,16 +56,18 @@ def execute(
 ) -> Execution:
     """Runs a machine to its end.
 
-    ``name`` is the execution's, as ``$states.context.Execution.Name``. ``on_event`` gets every event as it occurs, those of children with
-    their name in ``execution``. ``random`` gives the jitter of retries. An exception of the host, of ``on_event`` or from the keyboard goes
-    through, after ExecutionAborted stands in the history.
+    ``name`` is the execution's, as ``$states.context.Execution.Name``. ``on_event`` gets every event as it occurs, those of
+    children with their name in ``execution``. ``random`` gives the jitter of retries. An exception of the host, of
+    ``on_event`` or from the keyboard goes through, after ExecutionAborted stands in the history.
 
     Raises:
         ValueError: the name is not one AWS takes, or the input holds NaN or Infinity.
         TypeError: the input is no JSON.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(f"an execution cannot be named {name!r}: 1 to 80 characters, no spaces, none of <>{{}}[]?*\"#%\\^|~`$&,;:/")
+        raise ValueError(
+            f'an execution cannot be named {name!r}: 1 to 80 characters, no spaces, none of <>{{}}[]?*"#%\\^|~`$&,;:/'
+        )
     clock = clock or SystemClock()
     run = Run(machine.name, host, clock, random or Random(), on_event)  # noqa: S311 - jitter
     if machine.timeout is not None:

@@ -6,17 +6,20 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
 
 from portl_cli.engine._aws_functions import FUNCTIONS
-from portl_cli.engine._data import Json
 from portl_cli.engine._syntax import Syntax, read_syntax
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from portl_cli.engine._data import Json
 
 _NULL: Final = Utils.NULL_VALUE
 _PATH = re.compile(r"\$([A-Za-z_]\w*)((?:\.(?!(?:and|or|in)\b)[A-Za-z_]\w*)*)", re.ASCII)
@@ -43,7 +46,7 @@ class Bindings:
 
 
 class Expression:
-    """A parsed expression. Evaluating changes neither it nor what it is given; one evaluation at a time per thread is free of others'.
+    """A parsed expression. Evaluating changes neither it nor what it is given, so threads may share it.
 
     Raises:
         SyntaxProblem: as ``read_syntax``.
@@ -88,7 +91,7 @@ def _path_of(source: str) -> tuple[str, ...]:
     return tuple(source[1:].split(".")) if found else ()
 
 
-def _walk(path: tuple[str, ...], bindings: Bindings) -> Any:
+def _walk(path: tuple[str, ...], bindings: Bindings) -> Json:
     """The shortcut for ``$a.b.c``: as the library's answer, as long as there is no array on the way."""
     value: Any = {"states": bindings.states} if path[0] == "states" else bindings.variables
     for name in path:
@@ -115,13 +118,13 @@ def _time_functions(now: datetime) -> dict[str, Any]:
     """The library's own read the time of the expression that was parsed last, whatever is evaluated."""
     millis = int(now.timestamp() * 1000)
 
-    def written(picture: str | None = None, zone: str | None = None) -> Any:
+    def written(picture: str | None = None, zone: str | None = None) -> Json:
         return Functions.datetime_from_millis(millis, picture, zone)
 
     return {"now": Jsonata.JLambda(written), "millis": Jsonata.JLambda(lambda: millis)}
 
 
-def _nulled(value: Json) -> Any:
+def _nulled(value: Json) -> Json:
     """The value with JSON's null as the library wants it; what holds none is handed over as it is."""
     if value is None:
         return _NULL
@@ -134,7 +137,7 @@ def _nulled(value: Json) -> Any:
     return value
 
 
-def _plain(value: Any) -> Json:
+def _plain(value: Json) -> Json:
     if value is None or value is _NULL:
         return None
     if isinstance(value, bool | int | str):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl_cli.engine._check import Finding, MachineError, check
-from portl_cli.engine._data import Json
 from portl_cli.engine._states import choice, fail, map, parallel, pass_, succeed, task, wait  # noqa: A004 - named after the state
 from portl_cli.engine._states.base import Region, State
-from portl_cli.engine._states.fields import Definition
 
-_READERS = {
+if TYPE_CHECKING:
+    from portl_cli.engine._data import Json
+    from portl_cli.engine._states.fields import Definition
+
+_READERS: Mapping[str, Callable[[str, Definition], State]] = {
     "Task": task.read,
     "Choice": choice.read,
     "Pass": pass_.read,
@@ -21,7 +23,10 @@ _READERS = {
     "Succeed": succeed.read,
     "Fail": fail.read,
 }
-_OUTER_READERS = {"Map": map.read, "Parallel": parallel.read}
+_OUTER_READERS: Mapping[str, Callable[[str, Definition, Callable[[Definition], Region]], State]] = {
+    "Map": map.read,
+    "Parallel": parallel.read,
+}
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -40,8 +45,8 @@ def load_machine(
 ) -> Machine:
     """Checks a definition and makes it ready.
 
-    ``substitutions`` fill ``${Key}`` as DefinitionSubstitutions of a SAM template do, usually with names of functions; without them
-    placeholders stay as they are. ``name`` is ``$states.context.StateMachine.Name``.
+    ``substitutions`` fill ``${Key}`` as DefinitionSubstitutions of a SAM template do, usually with names of functions;
+    without them placeholders stay as they are. ``name`` is ``$states.context.StateMachine.Name``.
 
     Raises:
         MachineError: the check found something; every finding is on it.

@@ -5,13 +5,16 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.htm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
+from typing import TYPE_CHECKING
 
 from portl_cli.engine._failure import matches
-from portl_cli.engine._value import Value
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from portl_cli.engine._value import Value
 
 MOST_SECONDS = 99_999_999
 """The longest interval or timeout that the states language takes."""
@@ -55,7 +58,7 @@ class Attempts:
         self._used = [0] * len(retriers)
 
     def next_delay(self, error: str | None, random: Random) -> float | None:
-        """Seconds until the next attempt; None when the first retrier that takes the error has no attempt left, or none takes it."""
+        """Seconds until the next attempt; None when no retrier takes the error, or the first that does has no attempt left."""
         for at, retrier in enumerate(self._retriers):
             if matches(error, retrier.errors):
                 if self._used[at] >= retrier.attempts:

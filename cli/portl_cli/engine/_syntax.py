@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 AWS_FUNCTIONS = frozenset({"partition", "range", "hash", "random", "uuid", "parse"})
 """https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn"""
+
+Node = Any
+"""A node of the library's syntax tree: a Parser.Symbol, whose attributes depend on its type."""
 
 _REFUSED_OPERATORS = ("??", "?:")
 _CHILDREN = (
@@ -36,7 +41,7 @@ class Syntax:
     """The names an expression reads.
 
     ``variables`` are those it does not bind itself, without functions; ``guarded`` those it asks ``$exists`` about;
-    ``states`` the fields of ``$states`` ("" for all of it); ``rootless`` what it reads from an input document that is not there.
+    ``states`` the fields of ``$states`` ("" for all of it); ``rootless`` what it reads from an input document, where none is.
     """
 
     variables: frozenset[str]
@@ -49,11 +54,11 @@ class Syntax:
 class _Refused(Parser.Infix):  # type: ignore[misc]
     """Stands in the parser where an operator stands that Step Functions does not know."""
 
-    def led(self, left: Any) -> Any:
+    def led(self, left: Node) -> Node:  # noqa: ARG002 - the library's signature
         raise SyntaxProblem(f"Step Functions does not know the operator `{self.id}`", refused=True)
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str) -> Node:
     parser = Parser()
     for operator in _REFUSED_OPERATORS:
         parser.symbol_table[operator] = _refused(parser, operator)
@@ -83,7 +88,7 @@ class _Reader:
         self.rootless: list[str] = []
         self.functions: set[str] = set()
 
-    def visit(self, node: Any, *, context: bool) -> None:
+    def visit(self, node: Node, *, context: bool) -> None:
         if isinstance(node, list | tuple):
             for one in node:
                 self.visit(one, context=context)
@@ -96,13 +101,13 @@ class _Reader:
                 self.rootless.append(str(node.value))
             self._descend(node, context)
 
-    def _descend(self, node: Any, context: bool) -> None:
+    def _descend(self, node: Node, context: bool) -> None:
         for field in _CHILDREN:
             self.visit(getattr(node, field), context=context)
         for field in _IN_CONTEXT:
             self.visit(getattr(node, field), context=True)
 
-    def _bind(self, node: Any) -> None:
+    def _bind(self, node: Node) -> None:
         if node.type == "bind":
             self.bound.add(str(node.lhs.value))
         elif node.type == "lambda":
@@ -110,7 +115,7 @@ class _Reader:
         names = (node.focus, node.index, node.value if node.type == "index" else None)
         self.bound.update(name for name in names if isinstance(name, str))
 
-    def _path(self, node: Any, context: bool) -> None:
+    def _path(self, node: Node, context: bool) -> None:
         first, *rest = node.steps
         if first.type == "name" and not context:
             self.rootless.append(str(first.value))
@@ -122,7 +127,7 @@ class _Reader:
             self.visit(first, context=context)
         self.visit(rest, context=True)
 
-    def _variable(self, node: Any, context: bool) -> None:
+    def _variable(self, node: Node, context: bool) -> None:
         name = str(node.value)
         if name in ("", "$"):
             if not context or name == "$":
@@ -132,7 +137,7 @@ class _Reader:
         else:
             self.read.add(name)
 
-    def _function(self, node: Any, context: bool) -> None:
+    def _function(self, node: Node, context: bool) -> None:  # noqa: ARG002 - one of three alike
         name = str(getattr(node.procedure, "value", ""))
         self.functions.add(name)
         if name == "exists":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from portl_cli.engine._data import Json
 from portl_cli.engine._failure import QUERY, Failure
 from portl_cli.engine._jsonata import UNDEFINED, Bindings, Expression, QueryProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from portl_cli.engine._data import Json
 
 OPEN, CLOSE = "{%", "%}"
 
@@ -26,7 +29,8 @@ class Value(Protocol):
 def expression_in(text: str) -> str | None:
     """The expression of a string that is one, without its braces.
 
-    https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html: the braces are the string's first and last characters.
+    The braces are the string's first and last characters:
+    https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
     """
     if text.startswith(OPEN) and text.endswith(CLOSE) and len(text) >= len(OPEN + CLOSE):
         return text[2:-2].strip()

@@ -5,14 +5,18 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from portl.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from portl_cli.engine._data import Json
 
 _FUNCTION = "AWS::Serverless::Function"
 _LAYER = "AWS::Serverless::LayerVersion"
@@ -60,7 +64,7 @@ def load_template(path: Path) -> Template:
     """
     document = _read(path)
     resources = _mapping(document.get("Resources"), "Resources")
-    reader = _Reader(path.parent, resources, _mapping(document.get("Globals", {}), "Globals"), _defaults(document))
+    reader = _Reader(path.resolve().parent, resources, _mapping(document.get("Globals", {}), "Globals"), _defaults(document))
     return Template(
         functions={name: reader.function(name, body) for name, body in _of_type(resources, _FUNCTION)},
         machines={name: reader.machine(name, body) for name, body in _of_type(resources, _MACHINE)},
@@ -72,16 +76,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any = None
     if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
+        value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tag)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _tag)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def _read(path: Path) -> dict[str, Any]:
     return _mapping(document, path.name)
 
 
-def _mapping(value: Any, where: str) -> dict[str, Any]:
+def _mapping(value: Json, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SetupError(f"{where} is not a mapping", code="V203", hint="`sam validate` shows what is expected")
     return value
@@ -147,18 +152,18 @@ class _Reader:
             raise _unfollowable(f"{name}.Handler", handler, "write module.function, such as app.handler")
         return handler
 
-    def _folder(self, value: Any, where: str) -> Path:
+    def _folder(self, value: Json, where: str) -> Path:
         if not isinstance(value, str):
             raise _unfollowable(where, value, "name a folder beside the template")
         return self.root / value
 
-    def _number(self, value: Any, where: str) -> int:
+    def _number(self, value: Json, where: str) -> int:
         text = self._text(value)
         if text is None or not text.isdecimal():
             raise _unfollowable(where, value, "write a whole number")
         return int(text)
 
-    def _text(self, value: Any) -> str | None:
+    def _text(self, value: Json) -> str | None:
         """The text of a scalar or of a parameter's default; None for what only a deployment knows."""
         if isinstance(value, dict):
             return self.defaults.get(value["Ref"]) if set(value) == {"Ref"} else None
@@ -172,7 +177,7 @@ class _Reader:
         bodies = dict(_of_type(self.resources, _LAYER))
         return tuple(self._folder(bodies[name].get("ContentUri"), f"{name}.ContentUri") for name in names if name in bodies)
 
-    def _function_of(self, value: Any, where: str) -> str:
+    def _function_of(self, value: Json, where: str) -> str:
         attribute = value.get("Fn::GetAtt") if isinstance(value, dict) else None
         parts = attribute.split(".") if isinstance(attribute, str) else attribute
         if not isinstance(parts, list) or len(parts) != 2 or parts[1] != "Arn" or parts[0] not in self.resources:  # noqa: PLR2004
@@ -185,5 +190,5 @@ def _variables(body: Mapping[str, Any]) -> dict[str, Any]:
     return _mapping(environment.get("Variables", {}), "Environment.Variables")
 
 
-def _unfollowable(where: str, value: Any, hint: str) -> SetupError:
+def _unfollowable(where: str, value: Json, hint: str) -> SetupError:
     return SetupError(f"{where} is {value!r}, which a local run cannot follow", code="V204", hint=hint)

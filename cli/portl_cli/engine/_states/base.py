@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from portl_cli.engine._clock import Clock, timestamp
-from portl_cli.engine._data import Json
 from portl_cli.engine._failure import Overtime
-from portl_cli.engine._history import Event, History
-from portl_cli.engine._host import FunctionHost
 from portl_cli.engine._jsonata import Bindings
-from portl_cli.engine._retry import Catcher, Retrier
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from random import Random
+
+    from portl_cli.engine._data import Json
+    from portl_cli.engine._history import Event, History
+    from portl_cli.engine._host import FunctionHost
+    from portl_cli.engine._retry import Catcher, Retrier
+    from portl_cli.engine._value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Region:
 
 @dataclass(slots=True)
 class Run:
-    """What all executions of one run share. ``transitions`` counts states entered and attempts made again, children included."""
+    """What all executions of one run share; ``transitions`` counts states entered and attempts made again, in all of them."""
 
     machine: str
     host: FunctionHost

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from portl_cli.engine._failure import Failure
-from portl_cli.engine._states.base import Step, Visit
 from portl_cli.engine._states.fields import Definition, optional, text
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from portl_cli.engine._states.base import Step, Visit
+    from portl_cli.engine._value import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from portl_cli.engine._data import Json
 from portl_cli.engine._failure import QUERY, Failure
-from portl_cli.engine._jsonata import Bindings
 from portl_cli.engine._retry import MOST_SECONDS, Catcher, Retrier
 from portl_cli.engine._states.base import Exit
 from portl_cli.engine._value import Value, read_value
+
+if TYPE_CHECKING:
+    from portl_cli.engine._data import Json
+    from portl_cli.engine._jsonata import Bindings
 
 Definition = Mapping[str, Any]
 

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from portl_cli.engine._data import Json, measured
 from portl_cli.engine._failure import TOLERATED, Failure
-from portl_cli.engine._retry import Catcher, Retrier
-from portl_cli.engine._states.base import Exit, Region, Step, Visit
 from portl_cli.engine._states.fields import (
     Definition,
     optional,
@@ -17,14 +14,20 @@ from portl_cli.engine._states.fields import (
     unexpected,
     whole_number,
 )
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from portl_cli.engine._retry import Catcher, Retrier
+    from portl_cli.engine._states.base import Exit, Region, Step, Visit
+    from portl_cli.engine._value import Value
 
 _TOLERATED_CAUSE = "The specified tolerated failure threshold was exceeded"
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html; items one after another, the first failure ends the Map.
+    """https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html; one item after another, the first failure ends it.
 
     ``label`` names the children of a DISTRIBUTED Map; an INLINE Map has None.
     """

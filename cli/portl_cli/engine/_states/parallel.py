@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from portl_cli.engine._data import measured
 from portl_cli.engine._failure import Failure
-from portl_cli.engine._retry import Catcher, Retrier
-from portl_cli.engine._states.base import Exit, Region, Step, Visit
 from portl_cli.engine._states.fields import Definition, optional, read_catchers, read_exit, read_retriers
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portl_cli.engine._retry import Catcher, Retrier
+    from portl_cli.engine._states.base import Exit, Region, Step, Visit
+    from portl_cli.engine._value import Value
 
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """https://docs.aws.amazon.com/step-functions/latest/dg/state-parallel.html; branches one after another, in the order written."""
+    """https://docs.aws.amazon.com/step-functions/latest/dg/state-parallel.html; branches run one after another."""
 
     kind: ClassVar[str] = "Parallel"
     name: str

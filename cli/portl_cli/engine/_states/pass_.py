@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from portl_cli.engine._states.base import Exit, Step, Visit
 from portl_cli.engine._states.fields import Definition, read_exit
+
+if TYPE_CHECKING:
+    from portl_cli.engine._states.base import Exit, Step, Visit
 
 
 @dataclass(frozen=True, slots=True)

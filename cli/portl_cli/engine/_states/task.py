@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from portl_cli.engine._data import Json, measured
 from portl_cli.engine._failure import TIMEOUT, Failure
 from portl_cli.engine._host import Answer, Failed
-from portl_cli.engine._retry import Catcher, Retrier
-from portl_cli.engine._states.base import Exit, Step, Visit
 from portl_cli.engine._states.fields import (
     Definition,
     optional,
@@ -18,7 +16,11 @@ from portl_cli.engine._states.fields import (
     unexpected,
     whole_number,
 )
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from portl_cli.engine._retry import Catcher, Retrier
+    from portl_cli.engine._states.base import Exit, Step, Visit
+    from portl_cli.engine._value import Value
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
 _RESOURCE = {"resourceType": "lambda", "resource": "invoke"}
@@ -39,6 +41,8 @@ class Task:
     def run(self, visit: Visit) -> Step:
         bindings = visit.bindings()
         arguments = self.arguments.evaluate(bindings)
+        if not isinstance(arguments, dict):
+            raise unexpected("Arguments", "object", arguments)
         function = arguments.get("FunctionName")
         if not isinstance(function, str):
             raise unexpected("Arguments/FunctionName", "string", function)
@@ -66,15 +70,19 @@ class Task:
 
     def _result(self, visit: Visit, answer: Answer) -> Json:
         try:
-            if isinstance(answer, Failed):
-                raise Failure(answer.error_type, answer.cause())
-            result = {"ExecutedVersion": "$LATEST", "Payload": answer.payload, "StatusCode": 200}
+            result = _lambda_result(answer)
             output = measured(result, self.name)
         except Failure as failure:
             visit.record("TaskFailed", "taskFailedEventDetails", {**_RESOURCE, **failure.details()})
             raise
         visit.record("TaskSucceeded", "taskSucceededEventDetails", {**_RESOURCE, "output": output})
         return result
+
+
+def _lambda_result(answer: Answer) -> dict[str, Json]:
+    if isinstance(answer, Failed):
+        raise Failure(answer.error_type, answer.cause())
+    return {"ExecutedVersion": "$LATEST", "Payload": answer.payload, "StatusCode": 200}
 
 
 def read(name: str, definition: Definition) -> Task:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from portl_cli.engine._jsonata import Bindings
-from portl_cli.engine._states.base import Exit, Step, Visit
 from portl_cli.engine._states.fields import Definition, optional, read_exit, text, unexpected, whole_number
-from portl_cli.engine._value import Value
+
+if TYPE_CHECKING:
+    from portl_cli.engine._jsonata import Bindings
+    from portl_cli.engine._states.base import Exit, Step, Visit
+    from portl_cli.engine._value import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,28 @@
 """Connections: what a job names under ``connections`` and what opens them. No driver is loaded before one is opened."""
 
-from portl.connections._functions import FakeInvoker, FunctionInvoker, parse_target, use_invoker
+from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvoker, Target, failed, parse_target, use_invoker
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._registry import Connections
 from portl.connections._secrets import resolve, secret_variable, variables
-from portl.connections._sql_text import bind_names, quote_identifier
+from portl.connections._sql_text import bind_names, quote_identifier, split_statements
 
 __all__ = [
     "CONNECTION_TYPES",
+    "Boto3Invoker",
     "Connections",
     "FakeInvoker",
     "FunctionInvoker",
     "HttpSpec",
     "LambdaSpec",
     "PostgresSpec",
+    "Target",
     "bind_names",
+    "failed",
     "parse_target",
     "quote_identifier",
     "resolve",
     "secret_variable",
+    "split_statements",
     "use_invoker",
     "variables",
 ]

@@ -38,3 +38,16 @@ def bind_names(sql: str) -> tuple[str, tuple[str, ...]]:
 def quote_identifier(name: str) -> str:
     """A table's or column's name as SQL wants it, a schema before a dot apart."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+_END = re.compile(_TOKEN.pattern + r"| (?P<end>;)", re.VERBOSE | re.DOTALL)
+
+
+def split_statements(script: str) -> list[str]:
+    """The statements of an SQL script; a semicolon inside text, a comment or dollar quotes parts nothing."""
+    ends = [found.start() for found in _END.finditer(script) if found["end"]]
+    parts = [script[start:end] for start, end in zip([0, *(end + 1 for end in ends)], [*ends, len(script)], strict=True)]
+    return [part.strip() for part in parts if _COMMENT.sub("", part).strip()]
+
+
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -8,16 +8,24 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections import deque
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from portl.errors import CsvError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 DELIMITERS = ",;\t|"
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 csv.field_size_limit(2**31 - 1)  # the limit is the process's; a record's own limit is held below
 
@@ -38,6 +46,7 @@ class CsvReader:
         self,
         stream: BinaryIO,
         name: str,
+        *,
         dialect: CsvDialect,
         wanted: list[str] | None,
         encoding: str | None,
@@ -46,8 +55,7 @@ class CsvReader:
         self._name = name
         self._wanted = wanted
         self._lines = _Lines(stream, name, encoding, max_record_bytes)
-        first = self._lines.peek()
-        delimiter = dialect.delimiter or self._detect(first, dialect.quote)
+        delimiter = dialect.delimiter or self._detect(self._lines.peek(dialect.quote), dialect.quote)
         self._csv = csv.reader(self._lines, delimiter=delimiter, quotechar=dialect.quote, strict=True, doublequote=True)
         self.columns: tuple[str, ...] = self._header() if dialect.header else self._numbered(wanted)
 
@@ -77,7 +85,8 @@ class CsvReader:
         found = self._next()
         names = found[1] if found else []
         if not names:
-            raise self._error("C101", 1, "the file is empty: it has no header", "the first line names the columns")
+            text = "the file begins with a blank line" if found else "the file is empty"
+            raise self._error("C101", 1, f"{text}: it has no header", "the first line names the columns")
         for at, name in enumerate(names):
             if not name.strip():
                 raise self._error("C104", 1, f"column {at + 1} has no name", "name every column in the header")
@@ -113,7 +122,9 @@ class CsvReader:
 
     def _broken(self, line: int, reason: str) -> CsvError:
         if "unexpected end" in reason:
-            return self._error("C102", line, "a quote opened in this record is never closed", "close it, or double it inside a field")
+            return self._error(
+                "C102", line, "a quote opened in this record is never closed", "close it, or double it inside a field"
+            )
         if "expected after" in reason:
             text = "text stands behind a closing quote"
             return self._error("C109", self._lines.number, text, "double a quote that belongs to the field")
@@ -142,81 +153,113 @@ def read_csv(
         dialect: how it is written; found out when not told.
         columns: those that must be there (all columns are read); without a header, their names.
         encoding: a codec's name; UTF-8, with or without BOM, when not told.
-        max_record_bytes: the longest record.
+        max_record_bytes: the longest record, its line ends included; characters, where a line end is no single byte (UTF-16).
 
     Raises:
         CsvError: C101 to C199, with the line.
     """
-    return CsvReader(stream, name, dialect or CsvDialect(), columns, encoding, max_record_bytes)
+    return CsvReader(
+        stream,
+        name,
+        dialect=dialect or CsvDialect(),
+        wanted=columns,
+        encoding=encoding,
+        max_record_bytes=max_record_bytes,
+    )
 
 
 class _Lines:
-    """The file's lines as text, counted; the lines of one record are bounded together."""
+    """The file's lines as text, counted; the lines of one record are bounded together.
+
+    A line is never read further than its record may reach, so a file without a line end does not fill the memory.
+    """
 
     def __init__(self, stream: BinaryIO, name: str, encoding: str | None, most: int) -> None:
         self.number = 0
-        self._name, self._most, self._size = name, most, 0
-        buffered = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
+        self._name, self._most = name, most
+        self._start, self._size = 1, 0
+        self._pending: deque[bytes | str] = deque()
         self._encoding = self._codec(encoding)
-        self._raw: Iterator[bytes] | Iterator[str] = iter(buffered)
-        head = self._chunk(buffered)
-        self._check_bom(head, encoding)
-        if self._encoding in ("utf-16", "utf-32") or self._encoding.startswith(("utf-16", "utf-32")):
-            rest = _Joined(head, buffered)
-            self._raw = iter(io.TextIOWrapper(io.BufferedReader(rest), encoding=self._encoding, newline="\n"))
-            self._pending: list[bytes | str] = []
+        buffered = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
+        head = buffered.readline(most + 1)
+        if encoding is None:
+            self._check_bom(head)
+        if "\n".encode(self._encoding) == b"\n":
+            self._readline: Callable[[int], bytes | str] = buffered.readline
+            self._pending.extend([head] if head else [])
         else:
-            self._pending = [head.removeprefix(codecs.BOM_UTF8) if self._encoding == "utf-8" else head] if head else []
+            joined = io.BufferedReader(_Joined(head, buffered))
+            self._readline = io.TextIOWrapper(joined, encoding=self._encoding, newline="\n").readline
 
-    def peek(self) -> str:
-        if not self._pending:
-            first = next(self._raw, None)
-            if first is None:
-                return ""
-            self._pending.append(first)
-        return self._decode(self._pending[0], 1)
+    def peek(self, quote: str) -> str:
+        """The first record's text, which is read again afterwards; a quoted name may hold line ends."""
+        lines, texts, size, is_open = list(self._pending), list[str](), 0, False
+        self._pending.clear()
+        while raw := lines.pop(0) if lines else self._read(self._most + 1):
+            self._pending.append(raw)
+            size += len(raw)
+            if size > self._most:
+                break
+            texts.append(self._decode(raw, len(texts) + 1))
+            is_open ^= bool(texts[-1].count(quote) % 2)
+            if not is_open:
+                break
+        return "".join(texts)
 
     def begin_record(self) -> None:
-        self._size = 0
+        self._start, self._size = self.number + 1, 0
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        raw = self._pending.pop() if self._pending else next(self._raw)
+        raw = self._pending.popleft() if self._pending else self._read(self._most + 1 - self._size)
+        if raw is None:
+            raise StopIteration
         self.number += 1
         self._size += len(raw)
         if self._size > self._most:
             text = f"a record is longer than {self._most:,} bytes"
-            raise self._error("C111", self.number, text, "look for a quote that is not closed, or raise max_record_bytes")
+            raise self._error("C111", self._start, text, "look for a quote that is not closed, or raise max_record_bytes")
         line = self._decode(raw, self.number)
         if "\0" in line:
             raise self._error("C112", self.number, "a NUL byte stands in the file", "the file is no text, or is damaged")
         return line
 
-    def _chunk(self, stream: BinaryIO) -> bytes:
-        """The first line, never more than a record may have."""
-        return stream.readline(self._most + 1)
+    def _read(self, most: int) -> bytes | str | None:
+        try:
+            return self._readline(most) or None
+        except UnicodeDecodeError as problem:
+            # The decoder reads ahead, but only when no whole line is left: what it could still decode says which line is bad.
+            codec = problem.encoding if self._encoding in ("utf-16", "utf-32") else self._encoding
+            before = problem.object[: problem.start].decode(codec).count("\n")
+            raise self._undecodable(self.number + len(self._pending) + before + 1, problem.reason) from None
+        except UnicodeError as problem:
+            raise self._undecodable(1, str(problem)) from None
 
     def _codec(self, encoding: str | None) -> str:
         try:
-            return codecs.lookup(encoding or "utf-8").name.removesuffix("-sig").replace("utf-8-sig", "utf-8")
-        except LookupError:
+            "\n".encode(encoding or "utf-8")
+            return codecs.lookup(encoding or "utf-8").name.removesuffix("-sig")
+        except (LookupError, ValueError):
             raise self._error("C113", 1, f"there is no encoding {encoding!r}", "such as utf-8, cp1252, utf-16") from None
 
-    def _check_bom(self, head: bytes, encoding: str | None) -> None:
+    def _check_bom(self, head: bytes) -> None:
         for mark, name in _WIDE.items():
-            if head.startswith(mark) and encoding is None:
+            if head.startswith(mark):
                 raise self._error("C113", 1, f"the file begins as {name.upper()}", f"write encoding: {name}")
 
     def _decode(self, raw: bytes | str, number: int) -> str:
-        if isinstance(raw, str):
-            return raw
         try:
-            return raw.decode(self._encoding)
+            text = raw if isinstance(raw, str) else raw.decode(self._encoding)
         except UnicodeDecodeError as problem:
-            text = f"byte {problem.start + 1} of the line (0x{raw[problem.start]:02x}) is no {self._encoding.upper()}"
-            raise self._error("C113", number, text, "write the file's encoding, such as encoding: cp1252") from None
+            reason = f"byte {problem.start + 1} is 0x{problem.object[problem.start]:02x}"
+            raise self._undecodable(number, reason) from None
+        return text.removeprefix("\ufeff") if number == 1 else text
+
+    def _undecodable(self, number: int, reason: str) -> CsvError:
+        text = f"the line is no {self._encoding.upper()}: {reason}"
+        return self._error("C113", number, text, "write the file's encoding, such as encoding: cp1252")
 
     def _error(self, code: str, line: int, text: str, hint: str) -> CsvError:
         return CsvError(text, code=code, hint=hint, place=Place(file=self._name, line=line))

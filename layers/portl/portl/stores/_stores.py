@@ -4,13 +4,16 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from portl.errors import StoreError
 
-_REFUSED = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REFUSED = re.compile(r"[\x00-\x1f\\\ud800-\udfff]|^[A-Za-z]:")
 
 
 class Store(Protocol):
@@ -41,7 +44,8 @@ def check_path(path: str) -> str:
     """The path, when it is one that may be used.
 
     Raises:
-        StoreError: F102, it is absolute, leads upwards, or holds a backslash, a drive letter or a control character.
+        StoreError: F102, it is absolute, leads upwards, or holds a backslash, a drive letter, a control character
+            or half a surrogate pair.
     """
     parts = path.split("/")
     if not path or path.startswith("/") or _REFUSED.search(path) or any(part in ("", ".", "..") for part in parts):
@@ -57,15 +61,13 @@ class LocalStore:
 
     def read(self, path: str) -> bytes:
         """See Store."""
-        try:
+        with _named(path):
             return self._at(path).read_bytes()
-        except OSError as problem:
-            raise _error(path, problem) from problem
 
     def write(self, path: str, data: bytes) -> None:
         """See Store. Written beside its target and renamed; nothing is left of a write that fails."""
-        target = self._at(path)
-        try:
+        with _named(path):
+            target = self._at(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
             try:
@@ -75,25 +77,22 @@ class LocalStore:
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
-        except OSError as problem:
-            raise _error(path, problem) from problem
 
     def exists(self, path: str) -> bool:
         """See Store."""
-        return self._at(path).is_file()
+        with _named(path):
+            return self._at(path).is_file()
 
     def list(self, prefix: str) -> Iterator[str]:
         """See Store."""
         folder = self._at(prefix)
-        found = (each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".writing-"))
-        yield from sorted(each.relative_to(self._root).as_posix() for each in found)
+        found = (each for each in folder.rglob("*") if each.is_file() and not each.is_symlink())
+        yield from sorted(each.relative_to(self._root).as_posix() for each in found if not each.name.startswith(".writing-"))
 
     def delete(self, path: str) -> None:
         """See Store."""
-        try:
+        with _named(path):
             self._at(path).unlink()
-        except OSError as problem:
-            raise _error(path, problem) from problem
 
     def _at(self, path: str) -> Path:
         target = self._root / check_path(path)
@@ -147,18 +146,27 @@ def open_input(path: str) -> BinaryIO:
     """A file of the user's, absolute or from the working folder, opened for reading.
 
     Raises:
-        StoreError: F101 not there, F103 not permitted, F104 a folder, F105 otherwise.
+        StoreError: F101 not there, F102 no path, F103 not permitted, F104 a folder, F105 otherwise.
     """
-    try:
+    with _named(path):
         return Path(path).open("rb")
-    except OSError as problem:
-        raise _error(path, problem) from problem
 
 
 def checksum(path: str) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
-    with open_input(path) as stream:
+    """The SHA-256 of a file's content, in hexadecimal. Raises as open_input does."""
+    with _named(path), Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Tells the system's errors as a StoreError with the path as the caller wrote it."""
+    try:
+        yield
+    except OSError as problem:
+        raise _error(path, problem) from problem
+    except ValueError as problem:
+        raise StoreError(f"{path!r} is no path: {problem}", code="F102", hint="check the path") from problem
 
 
 def _absent(path: str) -> StoreError:
@@ -166,7 +174,7 @@ def _absent(path: str) -> StoreError:
 
 
 def _error(path: str, problem: OSError) -> StoreError:
-    if isinstance(problem, FileNotFoundError):
+    if isinstance(problem, FileNotFoundError | NotADirectoryError):
         return _absent(path)
     if isinstance(problem, PermissionError):
         return StoreError(f"{path} may not be opened", code="F103", hint="check its owner and mode")

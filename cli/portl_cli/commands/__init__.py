@@ -1,0 +1,1 @@
+"""The commands, one file each; the modules with an underscore are what they share."""

@@ -1,0 +1,42 @@
+"""``portl build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from portl_cli.commands._deployment import with_block
+from portl_cli.commands._project import TEMPLATE, Project, compiled, find_project
+from portl_cli.compile import definition_text
+
+
+@click.command("build")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when something differs from what would be written.")
+@click.option("--project", type=click.Path(path_type=Path), default=Path(), help="A folder of the project.")
+def command(*, check: bool, project: Path) -> int:
+    """Compile every job of statemachines/ and write its state machine and the template's block.
+
+    \b
+    Example:
+      portl build --check
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    found = find_project(project)
+    changed = [path for path, text in outputs(found).items() if not path.exists() or path.read_text("utf-8") != text]
+    if not check:
+        for path, text in outputs(found).items():
+            path.write_text(text, "utf-8")
+    for path in changed:
+        click.echo(f"{path.relative_to(found.root)} {'differs: run portl build' if check else 'written'}")
+    if not changed:
+        click.echo("everything is as it would be written")
+    return 1 if check and changed else 0
+
+
+def outputs(project: Project) -> dict[Path, str]:
+    """What the project's generated files should hold."""
+    jobs = [(path, compiled(path)[1]) for path in project.jobs]
+    texts = {path.parent / f"{job.job.job}.asl.json": definition_text(job.definition) for path, job in jobs}
+    template = project.root / TEMPLATE
+    texts[template] = with_block(template.read_text("utf-8"), [job for _, job in jobs])
+    return texts

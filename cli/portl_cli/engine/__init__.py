@@ -1,0 +1,36 @@
+"""The local engine: runs a state machine of the Amazon States Language (JSONata) in this process, as Step Functions would."""
+
+from portl_cli.engine._check import RULES, Finding, MachineError, check
+from portl_cli.engine._clock import Clock, FakeClock, SystemClock
+from portl_cli.engine._history import Event
+from portl_cli.engine._host import Answer, Failed, FakeHost, FunctionHost, Succeeded
+from portl_cli.engine._inline import InlineHost, LambdaContext
+from portl_cli.engine._interpreter import Execution, execute
+from portl_cli.engine._machine import Machine, load_machine
+from portl_cli.engine.template import Function, StateMachine, Template, load_template
+
+__all__ = [
+    "RULES",
+    "Answer",
+    "Clock",
+    "Event",
+    "Execution",
+    "Failed",
+    "FakeClock",
+    "FakeHost",
+    "Finding",
+    "Function",
+    "FunctionHost",
+    "InlineHost",
+    "LambdaContext",
+    "Machine",
+    "MachineError",
+    "StateMachine",
+    "Succeeded",
+    "SystemClock",
+    "Template",
+    "check",
+    "execute",
+    "load_machine",
+    "load_template",
+]
