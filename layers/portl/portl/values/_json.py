@@ -14,7 +14,7 @@ def to_json(value: Any) -> Any:
     """The value in JSON's own types: decimals, dates and UUIDs become text in their exact form.
 
     Raises:
-        TemplateError: T106, NaN, infinity, bytes or an object that JSON does not know.
+        TemplateError: T106, NaN, infinity, bytes, a key that is no text or an object that JSON does not know.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value
@@ -23,14 +23,49 @@ def to_json(value: Any) -> Any:
             return value
         raise TemplateError(f"{value} is no JSON number", code="T106", hint="leave it out or make it text")
     if isinstance(value, dict):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {_key(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, (Decimal, UUID)):
-        return str(value)
+        return _exact(value)
     raise TemplateError(f"a {type(value).__name__} is no JSON", code="T106", hint="make it text, or name one of its fields")
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, (str, int)) and not isinstance(key, bool):
+        return str(key)
+    raise TemplateError(f"{key!r} is no JSON key", code="T106", hint="a key is text")
+
+
+def _exact(value: Decimal | UUID) -> str:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise TemplateError(f"{value} is no JSON number", code="T106", hint="leave it out or make it text")
+    return str(value)
+
+
+def from_json(text: str) -> Any:
+    """What JSON text holds.
+
+    Raises:
+        ValueError: it is no JSON as RFC 8259 has it: NaN and Infinity are none, and a number that a float cannot hold is refused.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
 
 
 def canonical_json(value: Any) -> str:
@@ -40,10 +75,10 @@ def canonical_json(value: Any) -> str:
 
 def as_text(value: Any) -> str:
     """How a value stands inside text: null is nothing, true and false as in JSON, lists and mappings as JSON."""
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     plain = to_json(value)
