@@ -57,7 +57,7 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         code = JOB_WRONG
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - sorted into exit codes, the unknown raised again
         code = _report(problem)
     sys.exit(code)
 

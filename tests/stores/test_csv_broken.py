@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from portl.errors import CsvError
 from portl.stores import CsvDialect, read_csv
 

@@ -5,8 +5,9 @@ import io
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from portl.stores import CsvDialect, read_csv
 
 # A NUL is refused by promise; a mark at the very start is taken for the file's byte order mark.
@@ -45,6 +46,7 @@ def read(data, **options):
     return reader.columns, list(reader)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(tables(), st.sampled_from(",;\t|"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
 def test_any_table_that_is_written_is_read_back_with_its_lines(table, delimiter, quoting):
     header, records = table
@@ -52,6 +54,7 @@ def test_any_table_that_is_written_is_read_back_with_its_lines(table, delimiter,
     assert read(data, dialect=CsvDialect(delimiter=delimiter)) == (tuple(header), expected(header, records))
 
 
+@settings(deadline=None)
 @given(tables(), st.sampled_from(["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]))
 def test_any_table_is_read_back_in_any_unicode_encoding_that_is_told(table, encoding):
     header, records = table
@@ -60,6 +63,7 @@ def test_any_table_is_read_back_in_any_unicode_encoding_that_is_told(table, enco
     assert found == (tuple(header), expected(header, records))
 
 
+@settings(deadline=None)
 @given(tables(), st.sampled_from(",;\t|"))
 def test_the_delimiter_is_found_in_a_header_whose_names_are_quoted(table, delimiter):
     header, records = [*table[0], "last name", "very last name"], [[*each, "", ""] for each in table[1]]
@@ -144,7 +148,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name_when_the_byte_order_is_t
 
 def test_a_field_of_200_kilobytes_is_read_whole():
     long = "x\n" * 100_000
-    assert read(f'a,b\n"{long}",2\n3,4\n'.encode()) == (("a", "b"), [(2, (long, "2")), (200_003, ("3", "4"))])
+    assert read(f'a,b\n"{long}",2\n3,4\n'.encode()) == (("a", "b"), [(2, (long, "2")), (100_003, ("3", "4"))])
 
 
 def test_a_record_of_exactly_the_longest_size_is_read():

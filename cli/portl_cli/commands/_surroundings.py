@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from portl.connections import Boto3Invoker, Connections, FunctionInvoker, Target, failed, resolve, secret_variable, split_statements, use_invoker, variables
+from portl.connections import (
+    Boto3Invoker,
+    Connections,
+    FunctionInvoker,
+    Target,
+    failed,
+    resolve,
+    secret_variable,
+    split_statements,
+    use_invoker,
+    variables,
+)
 from portl.errors import FunctionError, MissingVariable, SetupError
 from portl.jobs import DATABASES, Job
 from portl_cli.commands._project import SCHEMA, Project

@@ -37,7 +37,7 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
     project, found = compiled(job)
     given = dict(_pair(text) for text in params)
     run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    run_folder = project.root / ".portl" / "runs" / run_id
+    run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")

@@ -1,4 +1,7 @@
-"""Stage 3: segments become Amazon States Language. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html"""
+"""Stage 3: segments become Amazon States Language.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
+"""
 
 from __future__ import annotations
 
@@ -222,9 +225,12 @@ class Writer:
         step = decision.step
         state = self._top("conditional", describe(step), self._payload(step), ["Transient"])
         chain.add(self._name(step.id), _tidy(state))
-        self._fork(chain, f"{step.id}?", [
-            (name, f"{{% $states.input.branch = '{name}' %}}", self._subchain(inner)) for name, inner in decision.branches if inner
-        ])  # fmt: skip
+        ways = [
+            (name, f"{{% $states.input.branch = '{name}' %}}", self._subchain(inner))
+            for name, inner in decision.branches
+            if inner
+        ]
+        self._fork(chain, f"{step.id}?", ways)
 
     def _subchain(self, inner: Sequence[Segment]) -> Chain:
         chain = Chain()
@@ -243,7 +249,7 @@ class Writer:
         for unit in chunks.units:
             self._unit(child, unit)
         task = len(child.states) and not isinstance(chunks.units[-1], Branch)
-        answer = "{% $states.result.Payload.failed %}" if task else 0
+        answer = "{% $states.result.Payload.failed %}" if task else "{% 0 %}"
         child.end(answer, lambda: (self._name(f"chunk of {steps[0].id} done"), {"Type": "Pass"}))
         first, last = steps[0].id, steps[-1].id
         name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"

@@ -206,6 +206,6 @@ def chunk_size(job: Job, source: str) -> int:
     for step in walk_steps(job.steps):
         if step.batch is not None and step.batch.size:
             found, _ = segmenter._source(step)  # noqa: SLF001 - the same rule, asked again
-            if found == source or f"records_of_{step.id}" == source:
+            if source in (found, f"records_of_{step.id}"):
                 return step.batch.size
     return DEFAULT_CHUNK

@@ -57,6 +57,7 @@ def start_postgres(project: Path) -> EmbeddedPostgres:
     Raises:
         SetupError: V110 there is no PostgreSQL, V111 it does not start.
     """
+    project.mkdir(parents=True, exist_ok=True)
     base = _base(project)
     base.mkdir(parents=True, exist_ok=True)
     users = os.open(base / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -22,9 +22,9 @@ Node = Any
 _REFUSED_OPERATORS = ("??", "?:")
 _CHILDREN = (
     *("lhs", "rhs", "expression", "expressions", "lhs_object", "rhs_object", "procedure", "arguments", "body"),
-    *("condition", "then", "_else", "pattern"),
+    *("condition", "then", "_else"),
 )
-_IN_CONTEXT = ("predicate", "stages", "group", "terms", "expr", "update", "delete")
+_IN_CONTEXT = ("predicate", "stages", "group", "terms", "expr", "pattern", "update", "delete")
 _BUILTIN = frozenset(Jsonata.static_frame.bindings) | AWS_FUNCTIONS
 
 

@@ -102,8 +102,7 @@ class Boto3Invoker:
         if target.kind == "file":
             raise FunctionError(f"{target.name} is local only", code="L107", hint="make it a folder of functions/")
         name = target.name if target.kind == "arn" else f"{os.environ.get('PORTL_STACK', '')}-{target.name}"
-        client = self._clients.setdefault("lambda", None) or boto3.client("lambda")
-        self._clients["lambda"] = client
+        client = self._clients["lambda"] = self._clients.get("lambda") or boto3.client("lambda")
         try:
             answer = client.invoke(
                 FunctionName=name, InvocationType="Event" if event else "RequestResponse", Payload=payload.encode()
@@ -114,7 +113,7 @@ class Boto3Invoker:
             text = f"{target.name} could not be reached: {problem}"
             raise FunctionError(text, code="L108", outcome="Transient", hint="check the network and the region") from problem
         body = answer["Payload"].read()
-        document = json.loads(body) if body else None
+        document: Any = json.loads(body) if body else None
         if answer.get("FunctionError"):
             raise failed(target, str(document.get("errorType", "Unhandled")), str(document.get("errorMessage", "")))
         return document

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json as json_text
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +41,9 @@ class HttpConnection:
             raise HttpError(f"the base_url of {name} is no http address", code="H105", hint=hint)
         self._base = spec.base_url.rstrip("/")
         limits = httpx.Limits(max_connections=spec.max_connections, max_keepalive_connections=spec.max_connections)
-        self._client = httpx.Client(transport=transport, timeout=spec.timeout_s, limits=limits, follow_redirects=False)
+        self._client = httpx.Client(
+            transport=transport, verify=_tls(), timeout=spec.timeout_s, limits=limits, follow_redirects=False
+        )
 
     def request(
         self,
@@ -117,6 +121,12 @@ class HttpConnection:
         detail = {"method": method, "url": _plain(address), "reason": str(problem)}
         text = f"{method} {_plain(address)} {what}: {problem}"
         return HttpError(text, code=code, hint=hint, outcome="Transient", detail=detail)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once a process: reading the authorities takes longer than most requests."""
+    return httpx.create_ssl_context()
 
 
 def _plain(address: str) -> str:

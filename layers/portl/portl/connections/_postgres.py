@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -129,7 +129,7 @@ class PostgresConnection:
         except pg8000.exceptions.DatabaseError as problem:
             raise database_error(problem, sql, params, columns) from problem
         except (pg8000.exceptions.InterfaceError, OSError, EOFError) as problem:
-            self._raw._usock.close()  # noqa: SLF001 - the protocol is out of step: only the socket can be closed
+            self._drop()
             raise connection_lost(problem, sql) from problem
         found = tuple(column["name"] for column in context.columns or ())
         return Rows(found, list(context.rows or ()), context.row_count)
@@ -141,7 +141,7 @@ class PostgresConnection:
         try:
             yield
         except KeyboardInterrupt:
-            self._raw._usock.close()  # noqa: SLF001 - an answer may be half read; the server rolls back what is open
+            self._drop()
             raise
         except BaseException:
             self._rollback()
@@ -168,8 +168,15 @@ class PostgresConnection:
         """Ends the connection; an open transaction rolls back."""
         try:
             self._raw.close()
-        except (pg8000.exceptions.InterfaceError, OSError):
-            self._raw._usock.close()  # noqa: SLF001 - it was lost already
+        except (pg8000.exceptions.InterfaceError, OSError, AttributeError):
+            return  # it was lost, or dropped, before
+
+    def _drop(self) -> None:
+        """Cuts the connection where an answer may be half read: the server rolls back what is open."""
+        wire: socket.socket | None = self._raw._usock  # noqa: SLF001 - pg8000 has no other way to cut it
+        if wire is not None:
+            with suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
 
     def _rollback(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -74,13 +74,12 @@ def _on_aws(kind: str, name: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     stack = os.environ.get("PORTL_STACK", "")
-    fetch: Callable[[], str]
-    if kind == "env":
-        fetch = lambda: boto3.client("ssm").get_parameter(Name=f"/{stack}/env/{name}", WithDecryption=True)["Parameter"]["Value"]  # noqa: E731
-    else:
-        fetch = lambda: boto3.client("secretsmanager").get_secret_value(SecretId=f"{stack}/{name}")["SecretString"]  # noqa: E731
     try:
-        value = str(fetch())
+        if kind == "env":
+            answer = boto3.client("ssm").get_parameter(Name=f"/{stack}/env/{name}", WithDecryption=True)
+            value = str(answer["Parameter"]["Value"])
+        else:
+            value = str(boto3.client("secretsmanager").get_secret_value(SecretId=f"{stack}/{name}")["SecretString"])
     except ClientError as problem:
         if problem.response["Error"]["Code"] in ("ParameterNotFound", "ResourceNotFoundException"):
             return ""

@@ -100,12 +100,19 @@ def _fields_at(document: Document, path: tuple[str | int, ...], step_types: Mapp
     model: Any = Job
     value: Any = document.value
     for part in path:
-        value = value[part] if isinstance(value, (dict, list)) and (part in value or isinstance(part, int)) else None
+        value = _part(value, part)
         if isinstance(part, int) and isinstance(value, dict):
             model = step_types.get(str(value.get("type")), StepSpec)
         elif isinstance(part, str) and model is not None:
             model = _field_model(model, part)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _part(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _field_model(model: Any, name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from portl.jobs._models import Job, StepSpec, walk_steps
+from portl.jobs._models import Job, StepSpec, Transaction, walk_steps
 from portl.jobs._references import reads
 
 DATABASES = frozenset({"postgres"})
@@ -140,11 +140,11 @@ def neighbours(steps: Sequence[StepSpec]) -> list[tuple[StepSpec, ...]]:
 
 
 def check_transaction(job: Job) -> Iterator[Problem]:
-    """J301 to J305: what cannot commit together."""
-    wanted = job.transaction
+    """J301 to J305: what cannot commit together; J401: what this version cannot do."""
     for step in walk_steps(job.steps):
         if step.on_error == "dead_letter":
             yield (step.id, "J401", "dead letters are not in this version", "leave on_error out")
+    wanted = job.transaction
     if wanted is None:
         return
     if wanted.staging:
@@ -152,18 +152,25 @@ def check_transaction(job: Job) -> Iterator[Problem]:
     spec = job.connections.get(wanted.connection)
     if spec is None or spec.get("type") not in DATABASES:
         yield ("", "J303", f'transaction.connection "{wanted.connection}" is no database connection', "")
-        return
-    for step in walk_steps(job.steps):
-        other = step.connection
-        if step.connects_to in DATABASES and other not in (None, wanted.connection):
-            text = f'"{step.id}" works on {other}, the transaction on {wanted.connection}'
-            yield (step.id, "J301", text, "a transaction lives on one connection")
-    if not any(is_database(step) for step in job.steps):
+    elif not any(is_database(step) for step in job.steps):
         yield ("", "J303", "the transaction has no database step", "leave transaction out")
+    else:
+        yield from _one_database(job, wanted)
+        yield from _arranged(job, wanted)
+
+
+def _one_database(job: Job, wanted: Transaction) -> Iterator[Problem]:
+    for step in walk_steps(job.steps):
+        if step.connects_to in DATABASES and step.connection not in (None, wanted.connection):
+            text = f'"{step.id}" works on {step.connection}, the transaction on {wanted.connection}'
+            yield (step.id, "J301", text, "a transaction lives on one connection")
+
+
+def _arranged(job: Job, wanted: Transaction) -> Iterator[Problem]:
     inline = wanted.external == "inline"
     if wanted.scope == "db":
         yield from arrange(job.steps, inline=inline).problems
-    else:
-        for group in neighbours(job.steps):
-            if group[0].batch is not None:
-                yield from arrange(group, inline=inline).problems
+        return
+    for group in neighbours(job.steps):
+        if group[0].batch is not None:
+            yield from arrange(group, inline=inline).problems

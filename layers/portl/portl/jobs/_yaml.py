@@ -6,6 +6,7 @@ as they look; a key that stands twice is an error; anchors and merges work, tags
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,11 @@ from typing import Any
 import yaml
 
 Path = tuple[str | int, ...]
+
+MOST_NODES = 100_000
+"""Values of a document, those behind an alias counted each time: ten aliases of ten aliases grow without bound."""
+_FORMS = {"bool": yaml.ScalarNode, "int": yaml.ScalarNode, "float": yaml.ScalarNode, "null": yaml.ScalarNode,
+          "str": yaml.ScalarNode, "seq": yaml.SequenceNode, "map": yaml.MappingNode, "merge": yaml.ScalarNode}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,15 @@ def read_yaml(text: str) -> Document:
     """Reads one document.
 
     Raises:
-        YamlProblem: the text cannot be read, a key stands twice, or a tag is used.
+        YamlProblem: the text cannot be read, a key stands twice, a tag is used, or there are more than 100,000 values.
     """
+    try:
+        return _read(text)
+    except RecursionError:
+        raise YamlProblem("the text is nested too deeply", 1, 1) from None
+
+
+def _read(text: str) -> Document:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -92,10 +105,14 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._open: set[int] = set()
+        self._count = 0
 
     def read(self, node: yaml.Node, path: Path) -> Any:
         plain = not isinstance(node, yaml.ScalarNode) or node.style not in ("|", ">", '"')
         quote = 1 if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else 0
+        self._count += 1
+        if self._count > MOST_NODES:
+            raise self._problem(f"more than {MOST_NODES:,} values, those behind aliases counted each time", node)
         self._document.values[path] = Spot(node.start_mark.line + 1, node.start_mark.column + 1 + quote, plain)
         if id(node) in self._open:
             raise self._problem("an anchor contains itself", node)
@@ -106,6 +123,9 @@ class _Reader:
             self._open.discard(id(node))
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
+        form = _FORMS.get(node.tag.removeprefix("tag:yaml.org,2002:"))
+        if form is None or not isinstance(node, form):
+            raise self._problem(f"the tag {node.tag} is not used in a job", node)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, at)) for at, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
@@ -141,19 +161,28 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         text = str(node.value)
-        match kind:
-            case "str":
-                return text
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == "true"
-            case "int":
-                return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-            case "float":
-                return float(text)
-        raise self._problem(f"the tag {node.tag} is not used in a job", node)
+        try:
+            return _plain(kind, text)
+        except ValueError:
+            raise self._problem(f"{text[:40]} is no {kind} that can be used", node) from None
 
     @staticmethod
     def _problem(message: str, node: yaml.Node) -> YamlProblem:
         return YamlProblem(message, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _plain(kind: str, text: str) -> Any:
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        case "float":
+            number = float(text)
+            if not math.isfinite(number):
+                raise ValueError(text)
+            return number
+        case _:
+            return text

@@ -1,4 +1,4 @@
-"""How a function does its part of a run: the handler's wrapper, records and results by reference, intents and their executor."""
+"""How a function does its part of a run: the handler, results by reference, intents and their executor."""
 
 from portl.runs._begin import Run, read_params
 from portl.runs._drivers import Load, run_step

@@ -69,7 +69,7 @@ class Chunk:
             StepError: of the first record that failed.
             RetryAfter: time runs short; the rest is for the next call.
         """
-        self._done = {idx: result for idx, result in self._earlier()}
+        self._done = dict(self._earlier())
         try:
             self._go()
         except (StepError, RetryAfter, KeyboardInterrupt):
@@ -81,10 +81,8 @@ class Chunk:
         self._task.folder.delete(self._kept)
         return self._answer(results)
 
-    def _earlier(self) -> Iterator[tuple[int, Any]]:
-        if self._task.folder.exists(self._kept):
-            for idx, result in self._task.folder.read_lines(self._kept):
-                yield idx, result
+    def _earlier(self) -> list[list[Any]]:
+        return self._task.folder.read_lines(self._kept) if self._task.folder.exists(self._kept) else []
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()

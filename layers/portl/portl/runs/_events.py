@@ -18,7 +18,7 @@ from portl.values import redact, to_json
 
 
 class _Formatter(LambdaPowertoolsFormatter):
-    def serialize(self, log: dict[str, Any]) -> str:
+    def serialize(self, log: Any) -> str:
         line = {
             "ts": log.get("timestamp"),
             "level": log.get("level"),

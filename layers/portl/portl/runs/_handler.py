@@ -32,19 +32,19 @@ def handle(step_type: StepType, event: Mapping[str, Any], context: LambdaContext
         task = read_task(event, context)
         with task.connections:
             answer = step_type.driver(task, step_type)
-        seconds = round(time.monotonic() - started, 3)
-        log("info", "task done", run=payload.run_id, step_id=task.name, chunk=payload.chunk, seconds=seconds)
-        return {"run": {"id": task.run.id}, **answer} if task.begins else answer
     except Outcome:
         raise
     except StepError as problem:
         raise _leave(problem, problem.outcome, event, payload) from None
     except SetupError as problem:
         raise _leave(problem, "Permanent", event, payload) from None
-    except Exception as problem:  # noqa: BLE001 - whatever it is, it leaves as one of the five
+    except Exception as problem:
         bug = StepError(f"{type(problem).__name__}: {problem}", code="R199", hint="this is a fault of Portl: please report it")
         bug.detail["traceback"] = traceback.format_exc()
         raise _leave(bug, "Permanent", event, payload) from problem
+    seconds = round(time.monotonic() - started, 3)
+    log("info", "task done", run=payload.run_id, step_id=task.name, chunk=payload.chunk, seconds=seconds)
+    return {"run": {"id": task.run.id}, **answer} if task.begins else answer
 
 
 def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload: Payload) -> Outcome:

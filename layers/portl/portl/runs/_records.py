@@ -42,10 +42,7 @@ def make_node(raw: Mapping[str, Any], task: Task, load: Callable[[str], StepType
     step_type = load(str(raw["type"]))
     names = {"step_types": _Specs(load)}
     spec = step_type.spec.model_validate(raw, context=names)
-    branches = {
-        name: tuple(make_node(each, task, load) for each in raw.get(name, ()))
-        for name, _ in spec.branches()
-    }
+    branches = {name: tuple(make_node(each, task, load) for each in raw.get(name, ())) for name, _ in spec.branches()}
     when = compile_value(spec.when) if spec.when is not None else None
     return Node(spec, step_type.prepare(spec, task.connections), when, branches)
 

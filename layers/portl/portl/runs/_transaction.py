@@ -14,7 +14,7 @@ from portl.runs._records import Node, Tally, chosen, make_node, masked, perform,
 from portl.runs._results import StepsView, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
-from portl.runs._task import Group, Task
+from portl.runs._task import Task
 
 Keep = Callable[[str, Any], None]
 """Takes the result of a step, by its id."""
@@ -61,7 +61,7 @@ class Unit:
                 if group.rows is None:
                     self._once(nodes)
                 else:
-                    self._over(group, group.rows, nodes)
+                    self._over(group.rows, nodes)
             for step_id, tally in self._tallies.items():
                 tally.keep(self._task, step_id)
         return {"records": self._finished, "failed": 0, **self._answer}
@@ -96,7 +96,7 @@ class Unit:
         for node in nodes:
             self._walk(node, self._task.scope(steps), None, keep)
 
-    def _over(self, group: Group, rows: Rows, nodes: tuple[Node, ...]) -> None:
+    def _over(self, rows: Rows, nodes: tuple[Node, ...]) -> None:
         steps = self._task.view(rows)
         parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from portl.connections import bind_names
 from portl.jobs import StepSpec, closest
 from portl.runs import Scope, Statement
@@ -15,7 +17,7 @@ class QuerySpec(StepSpec):
     """SQL whose ``:name`` places are filled from ``params``; values are bound, never put into the text."""
 
     sql: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
     connects_to: ClassVar[str | None] = "postgres"
 

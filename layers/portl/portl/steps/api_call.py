@@ -21,12 +21,12 @@ class ApiCall(StepSpec):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: str | None = None
     url: str | None = None
-    headers: dict[str, str] = {}
-    query: dict[str, Any] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, Any] = Field(default_factory=dict)
     json_: Any = Field(default=None, alias="json")
     body: str | None = None
     form: dict[str, Any] | None = None
-    expect: list[int] = []
+    expect: list[int] = Field(default_factory=list)
     idempotency_key: str | None = None
     concurrency: int | None = Field(default=None, ge=1, le=100)
 
@@ -80,7 +80,7 @@ class Calling:
         return {"status": answer.status, "headers": answer.headers, **body}
 
     def outcome(self, _: Any) -> str:
-        """called."""
+        """Called."""
         return "called"
 
 

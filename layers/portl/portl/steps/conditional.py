@@ -17,8 +17,8 @@ class Conditional(StepSpec):
     """``if`` decides between the steps of ``then`` and those of ``else``; either may be empty, not both."""
 
     if_: str = Field(alias="if")
-    then: list[AnyStep] = []
-    else_: list[AnyStep] = Field(default=[], alias="else")
+    then: list[AnyStep] = Field(default_factory=list)
+    else_: list[AnyStep] = Field(default_factory=list, alias="else")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"branch"}))
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape
 from portl.runs import Decide, Scope, Statement, StepType, single_step
-from portl.steps._written import Writing, WriteSpec
+from portl.steps._written import WriteSpec, Writing
 
 
 class DbInsert(WriteSpec):
@@ -42,7 +42,7 @@ class Inserting:
         return answer if isinstance(answer, dict) else None
 
     def outcome(self, result: Any) -> str:
-        """inserted or skipped."""
+        """Inserted or skipped."""
         return "inserted" if result else "skipped"
 
 

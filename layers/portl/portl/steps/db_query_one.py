@@ -24,7 +24,7 @@ class QueryingOne(Querying):
         return answer
 
     def outcome(self, result: Any) -> str:
-        """found or not found."""
+        """Found or not found."""
         return "found" if result is not None else "not found"
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape, StepSpec
 from portl.runs import Decide, Scope, Statement, StepType, single_step
-from portl.steps._written import TableName, Writing, WriteSpec
+from portl.steps._written import TableName, WriteSpec, Writing
 from portl.values import compile_mapping
 
 

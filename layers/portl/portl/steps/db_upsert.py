@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape, closest
 from portl.runs import Decide, Scope, Statement, StepType, single_step
-from portl.steps._written import Writing, WriteSpec
+from portl.steps._written import WriteSpec, Writing
 
 
 class DbUpsert(WriteSpec):
@@ -84,7 +84,7 @@ def upsert_sql(spec: DbUpsert, columns: Sequence[str], *, has_id: bool) -> str:
         return upsert
     types = " AND ".join(f"k.{name} = ${columns.index(raw) + 1}" for name, raw in zip(key, spec.key, strict=True))
     known = f"SELECT {'k.id' if has_id else 'NULL::text'}, 'unchanged' FROM {table} AS k WHERE {types}"  # noqa: S608 - as above
-    return f"WITH w AS ({upsert}) SELECT id, change FROM w UNION ALL {known} AND NOT EXISTS (SELECT 1 FROM w)"
+    return f"WITH w AS ({upsert}) SELECT id, change FROM w UNION ALL {known} AND NOT EXISTS (SELECT 1 FROM w)"  # noqa: S608
 
 
 def _action(spec: DbUpsert, others: list[str]) -> str:

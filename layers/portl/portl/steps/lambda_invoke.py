@@ -45,7 +45,7 @@ class Invoking:
         return answer
 
     def outcome(self, _: Any) -> str:
-        """invoked."""
+        """Invoked."""
         return "invoked"
 
 

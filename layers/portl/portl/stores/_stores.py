@@ -123,7 +123,8 @@ class MemoryStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See Store."""
-        yield from sorted(path for path in self._objects if path.startswith(check_path(prefix) + "/"))
+        folder = check_path(prefix) + "/"
+        yield from sorted(path for path in self._objects if path.startswith(folder))
 
     def delete(self, path: str) -> None:
         """See Store."""

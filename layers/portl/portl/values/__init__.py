@@ -4,7 +4,8 @@ from portl.values._json import canonical_json, to_json
 from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
 from portl.values._redaction import REDACTOR, Redactor, redact
 from portl.values._sandbox import Readable
-from portl.values._templates import Compiled, Reference, compile_value
+from portl.values._syntax import Reference
+from portl.values._templates import Compiled, compile_value
 
 __all__ = [
     "REDACTOR",

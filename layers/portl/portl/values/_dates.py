@@ -28,7 +28,7 @@ def has_time(form: str) -> bool:
 
 def parse_moment(text: Any, form: str) -> datetime:
     """The point in time that a text gives in a form of ``strptime``; without an offset it is UTC."""
-    return _utc(datetime.strptime(_ascii(text, beyond=form), check_form(form)))  # noqa: DTZ007 - made aware at once
+    return _utc(datetime.strptime(_ascii(text), check_form(form)))  # noqa: DTZ007 - made aware at once
 
 
 def to_datetime(value: Any) -> datetime:
@@ -65,13 +65,9 @@ def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _ascii(value: Any, beyond: str = "") -> str:
+def _ascii(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} is no date")
-    if any(character.isdigit() and not character.isascii() for character in value) and not _same_digits(value, beyond):
+    if any(each.isdigit() and not each.isascii() for each in value):
         raise ValueError("the digits are not 0 to 9")
     return value.strip()
-
-
-def _same_digits(value: str, beyond: str) -> bool:
-    return {each for each in value if each.isdigit() and not each.isascii()} <= set(beyond)

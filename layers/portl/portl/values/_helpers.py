@@ -1,25 +1,30 @@
-"""The functions and filters of expressions. There are no others."""
+"""The helpers of expressions, each a filter and a function. There are no others.
+
+A helper never gets a missing value, except ``default`` and ``coalesce``. Whatever it raises becomes T105.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+import itertools
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import Undefined
-from jinja2.filters import FILTERS
+from jinja2 import Environment, Undefined, pass_environment
+from jinja2.filters import FILTERS, do_unique
 
-from portl.errors import TemplateError
-from portl.values._json import as_text, canonical_json
+from portl.values._dates import date_helper
+from portl.values._json import as_text, canonical_json, from_json, to_json
+from portl.values._limits import MOST_ITEMS, bound_items, bound_text, joined, too_large
+from portl.values._numbers import rounded, to_decimal, to_float, to_int
 
-MOST_ITEMS = 100_000
-MOST_CHARACTERS = 1_048_576
-
-FROM_JINJA = ("abs", "default", "d", "first", "join", "last", "length", "count", "max", "min", "round", "sort", "sum", "trim", "unique")
+FROM_JINJA = ("abs", "count", "d", "default", "first", "last", "length", "max", "min", "sort", "sum")
 """Jinja's own filters that are kept: none of them reaches into an object or grows its input."""
+LENIENT = frozenset({"coalesce", "d", "default"})
+"""Helpers that take missing references."""
+MAYBE = frozenset({"d", "default", "first", "last", "max", "min"})
+"""Helpers whose result may be missing: a fallback that is not there either, an empty list."""
 
 
 def md5(value: Any) -> str:
@@ -37,10 +42,18 @@ def _bytes(value: Any) -> bytes:
 
 
 def json_path(value: Any, path: str) -> list[Any]:
-    """The values that a JSONPath (RFC 9535) finds in a value, or in JSON text."""
+    """The values that a JSONPath (RFC 9535) finds in a value, or in JSON text; at most 100,000."""
+    tree = from_json(value) if isinstance(value, str) else to_json(value)
+    found = [node.value for node in itertools.islice(_query(path).finditer(tree), MOST_ITEMS + 1)]
+    bound_items(len(found), "what json_path finds")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _query(path: str) -> Any:
     import jsonpath_rfc9535
 
-    return list(jsonpath_rfc9535.find(path, json.loads(value) if isinstance(value, str) else value).values())
+    return jsonpath_rfc9535.compile(path)
 
 
 def coalesce(*values: Any) -> Any:
@@ -51,61 +64,26 @@ def coalesce(*values: Any) -> Any:
 def bounded_range(*bounds: int) -> list[int]:
     """Whole numbers as Python's range gives them, at most 100,000."""
     numbers = range(*bounds)
-    if len(numbers) > MOST_ITEMS:
-        raise TemplateError(f"range gives {len(numbers):,} numbers", code="T104", hint=f"at most {MOST_ITEMS:,}")
+    if numbers[MOST_ITEMS:]:
+        raise too_large("the range", f"{MOST_ITEMS:,} items")
     return list(numbers)
 
 
-def to_int(value: Any) -> int:
-    """A whole number from a number or ASCII digits; a fraction is refused."""
-    if isinstance(value, bool) or value is None:
-        raise ValueError(value)
-    number = to_decimal(value)
-    if number != number.to_integral_value() or (isinstance(value, str) and set(value.strip()) - set("+-0123456789")):
-        raise ValueError(value)
-    return int(number)
-
-
-def to_float(value: Any) -> float:
-    """A number from a number or ASCII digits; NaN and infinity are refused."""
-    return float(to_decimal(value))
-
-
-def to_decimal(value: Any) -> Decimal:
-    """An exact number from a number or ASCII digits."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
-        raise TypeError(value)
-    text = str(value).strip()
-    if not text.isascii() or "_" in text:
-        raise ValueError(value)
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(value) from None
-    if not number.is_finite():
-        raise ValueError(value)
-    return number
-
-
-def to_date(value: Any, form: str | None = None) -> date:
-    """A date from ISO 8601 text, from a form of ``strptime``, or of a point in time."""
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    return datetime.strptime(value, form).replace(tzinfo=UTC).date() if form else datetime.fromisoformat(value).date()
-
-
 def concat(*values: Any) -> str:
-    """The values as text, one behind the other."""
-    return "".join(as_text(value) for value in values)
+    """The values as text, one behind the other; null is nothing."""
+    return joined(map(as_text, values), "what concat gives")
+
+
+def join(values: Iterable[Any], between: str = "") -> str:
+    """The values of a list as text, with ``between`` between them; null is nothing."""
+    return joined(map(as_text, values), "what join gives", as_text(between))
 
 
 def replace(text: Any, old: str, new: str) -> str:
-    """Text with every ``old`` replaced; a result over 1 MiB is refused."""
+    """Text with every ``old`` replaced."""
     source = as_text(text)
-    if len(source) + (source.count(old) * max(0, len(new) - len(old))) > MOST_CHARACTERS:
-        raise TemplateError("replace grows the text beyond 1 MiB", code="T104")
+    if len(new) > len(old):
+        bound_text(len(source) + source.count(old) * (len(new) - len(old)), "what replace gives")
     return source.replace(old, new)
 
 
@@ -119,22 +97,35 @@ def upper(value: Any) -> str:
     return as_text(value).upper()
 
 
+def trim(value: Any, characters: str | None = None) -> str:
+    """Text without white space, or without ``characters``, at both ends."""
+    return as_text(value).strip(characters)
+
+
+@pass_environment
+def unique(environment: Environment, values: Iterable[Any]) -> list[Any]:
+    """The values of a list, each once; text that differs in case only is the same."""
+    return list(do_unique(environment, values))
+
+
 HELPERS: dict[str, Callable[..., Any]] = {
+    **{name: FILTERS[name] for name in FROM_JINJA},
+    "coalesce": coalesce,
+    "concat": concat,
+    "date": date_helper,
+    "decimal": to_decimal,
+    "float": to_float,
+    "int": to_int,
+    "join": join,
+    "json_path": json_path,
+    "lower": lower,
     "md5": md5,
+    "range": bounded_range,
+    "replace": replace,
+    "round": rounded,
     "sha256": sha256,
     "tojson": canonical_json,
-    "json_path": json_path,
-    "coalesce": coalesce,
-    "range": bounded_range,
-    "int": to_int,
-    "float": to_float,
-    "decimal": to_decimal,
-    "date": to_date,
-    "lower": lower,
+    "trim": trim,
+    "unique": unique,
     "upper": upper,
-    "concat": concat,
-    "replace": replace,
 }
-"""By name, as functions and as filters."""
-
-FILTERS_KEPT: dict[str, Callable[..., Any]] = {name: FILTERS[name] for name in FROM_JINJA} | HELPERS

@@ -49,7 +49,7 @@ def from_json(text: str) -> Any:
     """What JSON text holds.
 
     Raises:
-        ValueError: it is no JSON as RFC 8259 has it: NaN and Infinity are none, and a number that a float cannot hold is refused.
+        ValueError: it is no JSON (RFC 8259 knows no NaN), or a number is too large for a float.
     """
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)

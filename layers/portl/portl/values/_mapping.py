@@ -6,16 +6,24 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from portl.errors import MappingError, Place, TemplateError
-from portl.values._templates import Compiled, Reference, Scope, compile_value
+from portl.errors import MappingError, MissingReference, Place, TemplateError
+from portl.values._expression import Scope
+from portl.values._syntax import Reference
+from portl.values._templates import Compiled, compile_value
 from portl.values._transforms import Transform, make_transform
 from portl.values._types import TYPES
 
 SHOWN = 80
+"""Characters of a value that an error shows."""
+_UNFIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, TemplateError)
 
 
 class FieldSpec(BaseModel):
-    """The long form of a mapped column. Transforms come first, then the type, then default and required."""
+    """The long form of a mapped column. Transforms come first, then the type, then default and required.
+
+    Empty text is null for every type but ``text``; a default goes through the type too. ``on_error`` is for values that do not
+    fit; a required column never becomes null.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +38,10 @@ class FieldSpec(BaseModel):
 FIELDS = frozenset(field.alias or name for name, field in FieldSpec.model_fields.items())
 
 
+class _LeftOut(Exception):
+    """A column's ``on_error: skip`` leaves the record out."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     name: str
@@ -38,27 +50,55 @@ class _Column:
     transforms: tuple[Transform, ...]
     convert: Callable[[Any], Any] | None
     spec: FieldSpec
-    references: tuple[Reference, ...]
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        reading = (self.value, self.default, *(each.reads for each in self.transforms if each.reads))
+        return tuple(reference for each in reading for reference in each.references)
 
     def apply(self, scope: Scope) -> Any:
-        value = self.value.render(scope)
-        for transform in self.transforms:
-            value = self._try(lambda given, use=transform: use(given, scope), value, "M103")
-        if self.convert is not None:
-            empty = value is None or (value == "" and self.spec.type != "text")
-            value = None if empty else self._try(self.convert, value, "M102")
-        if value is None:
-            value = self.default.render(scope)
-        if self.spec.required and value in (None, ""):
-            raise self._error("is required and has no value", "M101", value, "give it a default, or correct the source")
-        return value
+        value = self._made(scope)
+        if not self.spec.required or (value is not None and value != ""):
+            return value
+        if self.spec.on_error == "skip":
+            raise _LeftOut
+        raise self._error("is required and has no value", "M101", value, "give it a default, or correct the source")
 
-    def _try(self, change: Callable[[Any], Any], value: Any, code: str) -> Any:
+    def _made(self, scope: Scope) -> Any:
         try:
-            return change(value)
-        except (ValueError, TypeError, ArithmeticError, OverflowError, KeyError) as problem:
-            wanted = f"cannot be {self.spec.type}" if code == "M102" else "does not go through its transforms"
-            raise self._error(wanted, code, value, "correct the source, or set on_error: null") from problem
+            value = self._changed(self.value.render(scope), scope)
+            return value if value is not None else self._typed(self.default.render(scope))
+        except MissingReference as problem:
+            raise problem.at(Place(column=self.name)) from None
+        except (MappingError, TemplateError) as problem:
+            if self.spec.on_error == "fail":
+                raise problem.at(Place(column=self.name)) from problem.__cause__
+            if self.spec.on_error == "skip":
+                raise _LeftOut from problem
+            return None
+
+    def _changed(self, value: Any, scope: Scope) -> Any:
+        for transform in self.transforms:
+            try:
+                value = transform.apply(value, scope)
+            except _UNFIT as problem:
+                raise self._unfit(f"does not go through {transform.name}", "M103", value, problem) from problem
+        return self._typed(value)
+
+    def _typed(self, value: Any) -> Any:
+        if self.convert is None or value is None:
+            return value
+        if self.spec.type != "text" and isinstance(value, str) and not value.strip():
+            return None
+        try:
+            return self.convert(value)
+        except _UNFIT as problem:
+            raise self._unfit(f"cannot be {self.spec.type}", "M102", value, problem) from problem
+
+    def _unfit(self, text: str, code: str, value: Any, problem: Exception) -> Exception:
+        if isinstance(problem, TemplateError) and problem.code != "T106":
+            return problem
+        return self._error(text, code, value, "correct the source, or set on_error: null or skip")
 
     def _error(self, text: str, code: str, value: Any, hint: str) -> MappingError:
         shown = repr(value)
@@ -87,19 +127,12 @@ class RecordMapping:
 
         Raises:
             MappingError: M101 required, M102 type, M103 transform; ``place.column`` names the column.
-            TemplateError: an expression failed.
+            TemplateError: an expression failed. MissingReference is raised whatever ``on_error`` says.
         """
-        values: dict[str, Any] = {}
-        for column in self._columns:
-            try:
-                values[column.name] = column.apply(scope)
-            except (MappingError, TemplateError) as problem:
-                if column.spec.on_error == "fail":
-                    raise problem.at(Place(column=column.name)) from problem.__cause__
-                if column.spec.on_error == "skip":
-                    return None
-                values[column.name] = None
-        return values
+        try:
+            return {column.name: column.apply(scope) for column in self._columns}
+        except _LeftOut:
+            return None
 
 
 def compile_mapping(mapping: Mapping[str, Any]) -> RecordMapping:
@@ -123,15 +156,14 @@ def _column(name: str, value: Any) -> _Column:
         error = problem.errors()[0]
         text = f"{name}: {'.'.join(map(str, error['loc']))}: {error['msg']}"
         raise TemplateError(text, code="T107", hint=f"fields: {', '.join(sorted(FIELDS))}") from None
-    compiled, default = compile_value(spec.source), compile_value(spec.default)
-    made = [make_transform(raw) for raw in spec.transforms]
-    reading = [compiled, default, *(extra for _, extra in made if extra is not None)]
-    return _Column(
-        name=name,
-        value=compiled,
-        default=default,
-        transforms=tuple(transform for transform, _ in made),
-        convert=TYPES[spec.type] if spec.type else None,
-        spec=spec,
-        references=tuple(reference for each in reading for reference in each.references),
-    )
+    try:
+        return _Column(
+            name=name,
+            value=compile_value(spec.source),
+            default=compile_value(spec.default),
+            transforms=tuple(make_transform(raw) for raw in spec.transforms),
+            convert=TYPES[spec.type] if spec.type else None,
+            spec=spec,
+        )
+    except TemplateError as problem:
+        raise problem.at(Place(column=name)) from None

@@ -73,5 +73,4 @@ def parse_number(text: str, decimal: str, group: str) -> Decimal:
     if not found:
         raise ValueError("no number written with these marks")
     sign, whole, fraction = found.groups()
-    return to_decimal(f"{sign}{whole.replace(group, '') if group else whole}.{fraction or '0'}" if fraction else
-                      f"{sign}{whole.replace(group, '') if group else whole}")
+    return to_decimal(f"{sign}{whole.replace(group, '') if group else whole}.{fraction or ''}".rstrip("."))

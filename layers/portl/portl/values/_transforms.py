@@ -1,42 +1,56 @@
-"""The transforms of a mapping: ``lower`` or ``{parse_date: "%d.%m.%Y"}``; a null goes through unchanged unless said otherwise."""
+"""The transforms of a mapping: ``lower`` or ``{parse_date: "%d.%m.%Y"}``.
+
+A null goes through unchanged, but ``concat`` takes it for nothing, and ``coalesce`` and ``default_now`` replace it (and empty
+text, which is how a CSV says null). The parsing transforms make null of empty text.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from portl.errors import TemplateError
-from portl.values._helpers import md5, replace, sha256, to_decimal, to_float, to_int
+from portl.values._dates import check_form, has_time, parse_moment, to_date, to_datetime
+from portl.values._expression import Scope
+from portl.values._helpers import concat, lower, md5, replace, sha256, trim, upper
 from portl.values._json import as_text
-from portl.values._templates import Compiled, Scope, compile_value
+from portl.values._numbers import parse_number, to_decimal, to_float, to_int
+from portl.values._templates import Compiled, compile_value
 from portl.values._types import to_bool
 
-Transform = Callable[[Any, Scope], Any]
+Change = Callable[[Any], Any]
 
 
-def make_transform(raw: Any) -> tuple[Transform, Compiled | None]:
-    """A transform and what it reads besides the value.
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One change of a value. ``reads`` is what it reads of the scope besides; ``apply`` raises as the change does."""
+
+    name: str
+    apply: Callable[[Any, Scope], Any]
+    reads: Compiled | None = None
+
+
+def make_transform(raw: Any) -> Transform:
+    """A transform from how the job writes it.
 
     Raises:
         TemplateError: T107, there is no such transform, or its argument is of the wrong form.
     """
     name, argument = _form(raw)
+    if name in _SCOPED:
+        return _SCOPED[name](name, argument)
     if name in _PLAIN and argument is None:
-        plain = _PLAIN[name]
-        return (lambda value, _: None if value is None else plain(value)), None
-    if name == "default_now":
-        return (lambda value, scope: scope["now"] if value in (None, "") else value), None
-    if name in ("concat", "coalesce") and isinstance(argument, list):
-        return _joining(name, compile_value(argument))
-    if name in _WITH:
-        make, kinds = _WITH[name]
-        if isinstance(argument, kinds):
-            made = make(argument)
-            return (lambda value, _: made(value)), None
-    text = f"{raw!r} is no transform" if name not in (*_PLAIN, *_WITH) else f"{name} has the wrong argument: {argument!r}"
-    raise TemplateError(text, code="T107", hint=f"transforms: {', '.join(sorted(TRANSFORMS))}")
+        return _on_value(name, _PLAIN[name])
+    if name not in _WITH:
+        text = f"{name} takes no argument" if name in _PLAIN else f"{raw!r} is no transform"
+        raise TemplateError(text, code="T107", hint=f"transforms: {', '.join(sorted(TRANSFORMS))}")
+    form, make = _WITH[name]
+    try:
+        return _on_value(name, make(argument))
+    except (ValueError, TypeError, KeyError) as problem:
+        raise _wrong(name, argument, form) from problem
 
 
 def _form(raw: Any) -> tuple[str, Any]:
@@ -47,88 +61,132 @@ def _form(raw: Any) -> tuple[str, Any]:
     return "", None
 
 
-def _joining(name: str, others: Compiled) -> tuple[Transform, Compiled]:
-    def joined(value: Any, scope: Scope) -> Any:
+def _wrong(name: str, argument: Any, form: str) -> TemplateError:
+    return TemplateError(f"{name} has the wrong argument: {argument!r}", code="T107", hint=f"as in {form}")
+
+
+def _on_value(name: str, change: Change) -> Transform:
+    return Transform(name, lambda value, _: None if value is None else change(value))
+
+
+def _joining(name: str, argument: Any) -> Transform:
+    if not isinstance(argument, list):
+        raise _wrong(name, argument, f'{{{name}: ["{{{{ row.other }}}}", "text"]}}')
+    others = compile_value(argument)
+
+    def join(value: Any, scope: Scope) -> Any:
         values = [value, *others.render(scope)]
         if name == "concat":
-            return "".join(as_text(each) for each in values)
-        return next((each for each in values if each not in (None, "")), None)
+            return concat(*values)
+        return next((each for each in values if each is not None and each != ""), None)
 
-    return joined, others
+    return Transform(name, join, others)
 
 
-def _parse_date(form: str) -> Callable[[Any], Any]:
-    timed = any(mark in form for mark in ("%H", "%I", "%M", "%S", "%X", "%c"))
+def _default_now(name: str, argument: Any) -> Transform:
+    if argument is not None:
+        raise _wrong(name, argument, name)
+    return Transform(name, lambda value, scope: to_datetime(scope["now"]) if value is None or value == "" else value)
+
+
+def _parse_date(form: Any) -> Change:
+    check_form(form)
 
     def parse(value: Any) -> Any:
-        if value in (None, ""):
-            return None
-        moment = datetime.strptime(str(value).strip(), form)  # noqa: DTZ007 - an offset in the form is kept
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return moment if timed else moment.date()
+        if isinstance(value, date):
+            return value
+        moment = parse_moment(value, form)
+        return moment if has_time(form) else moment.date()
 
-    return parse
+    return _unless_empty(parse)
 
 
-def _parse_number(marks: dict[str, str]) -> Callable[[Any], Any]:
+def _parse_number(marks: Any) -> Change:
+    if not isinstance(marks, dict):
+        raise TypeError(marks)
     decimal, group = marks.get("decimal", "."), marks.get("group", "")
-    whole = rf"[+-]?\d+(?:{re.escape(group)}\d{{3}})*" if group else r"[+-]?\d+"
-    form = re.compile(rf"{whole}(?:{re.escape(decimal)}\d+)?", re.ASCII)
+    if set(marks) - {"decimal", "group"} or not _is_mark(decimal) or not (group == "" or _is_mark(group)) or decimal == group:
+        raise ValueError(marks)
 
     def parse(value: Any) -> Any:
-        if value in (None, ""):
-            return None
-        text = str(value).strip()
-        if not form.fullmatch(text):
-            raise ValueError(value)
-        return to_decimal((text.replace(group, "") if group else text).replace(decimal, "."))
+        return parse_number(value, decimal, group) if isinstance(value, str) else to_decimal(value)
 
-    return parse
+    return _unless_empty(parse)
 
 
-def _replace(pair: list[str]) -> Callable[[Any], Any]:
-    old, new = pair
-    return lambda value: None if value is None else replace(value, old, new)
+def _is_mark(mark: Any) -> bool:
+    return isinstance(mark, str) and len(mark) == 1 and not mark.isalnum() and mark not in "+-"
 
 
-def _substring(bounds: list[int]) -> Callable[[Any], Any]:
-    start, length = bounds
-    return lambda value: None if value is None else as_text(value)[start : start + length]
+def _unless_empty(change: Change) -> Change:
+    return lambda value: None if isinstance(value, str) and not value.strip() else change(value)
 
 
-def _lookup(table: dict[str, Any]) -> Callable[[Any], Any]:
+def _decimal(places: Any) -> Change:
+    to_decimal(0, places)
+    return _unless_empty(lambda value: to_decimal(value, places))
+
+
+def _replace(pair: Any) -> Change:
+    old, new = _typed(pair, str)
+    if not old:
+        raise ValueError(pair)
+    return lambda value: replace(value, old, new)
+
+
+def _substring(bounds: Any) -> Change:
+    start, *more = _typed(bounds, int)
+    if start < 0 or len(more) > 1 or any(length < 0 for length in more):
+        raise ValueError(bounds)
+    stop = start + more[0] if more else None
+    return lambda value: as_text(value)[start:stop]
+
+
+def _typed(values: Any, kind: type) -> list[Any]:
+    if not isinstance(values, list) or any(not isinstance(each, kind) or isinstance(each, bool) for each in values):
+        raise TypeError(values)
+    return values
+
+
+def _lookup(table: Any) -> Change:
+    if set(table) - {"map", "default"} or not isinstance(table["map"], Mapping):
+        raise ValueError(table)
     known = {as_text(key): item for key, item in table["map"].items()}
 
     def find(value: Any) -> Any:
         key = as_text(value)
-        if key in known:
-            return known[key]
-        if "default" in table:
-            return table["default"]
-        raise ValueError(f"{key!r} is not in the lookup")
+        if key in known or "default" in table:
+            return known.get(key, table.get("default"))
+        raise ValueError(f"the lookup knows {', '.join(list(known)[:10])}")
 
     return find
 
 
-_PLAIN: dict[str, Callable[[Any], Any]] = {
-    "lower": lambda value: as_text(value).lower(),
-    "upper": lambda value: as_text(value).upper(),
-    "trim": lambda value: as_text(value).strip(),
-    "decimal": to_decimal,
+_PLAIN: dict[str, Change] = {
+    "lower": lower,
+    "upper": upper,
+    "trim": trim,
+    "decimal": _unless_empty(to_decimal),
     "hash_md5": md5,
     "hash_sha256": sha256,
-    "to_int": to_int,
-    "to_float": to_float,
-    "to_bool": to_bool,
-    "parse_date": lambda value: datetime.fromisoformat(value).date(),
+    "to_int": _unless_empty(to_int),
+    "to_float": _unless_empty(to_float),
+    "to_bool": _unless_empty(to_bool),
+    "parse_date": _unless_empty(to_date),
     "parse_number": _parse_number({}),
 }
-_WITH: dict[str, tuple[Callable[[Any], Callable[[Any], Any]], type]] = {
-    "parse_date": (_parse_date, str),
-    "parse_number": (_parse_number, dict),
-    "replace": (_replace, list),
-    "substring": (_substring, list),
-    "lookup": (_lookup, dict),
+_WITH: dict[str, tuple[str, Callable[[Any], Change]]] = {
+    "decimal": ("{decimal: 2}", _decimal),
+    "parse_date": ('{parse_date: "%d.%m.%Y"}', _parse_date),
+    "parse_number": ('{parse_number: {decimal: ",", group: "."}}', _parse_number),
+    "replace": ('{replace: ["old", "new"]}', _replace),
+    "substring": ("{substring: [0, 10]}, start and length", _substring),
+    "lookup": ("{lookup: {map: {A: active}, default: null}}", _lookup),
 }
-TRANSFORMS = frozenset({*_PLAIN, *_WITH, "default_now", "concat", "coalesce"})
+_SCOPED: dict[str, Callable[[str, Any], Transform]] = {
+    "concat": _joining,
+    "coalesce": _joining,
+    "default_now": _default_now,
+}
+TRANSFORMS = frozenset({*_PLAIN, *_WITH, *_SCOPED})
 """The names of all transforms."""

@@ -1,47 +1,44 @@
-"""What a mapped value can be made: the types of columns."""
+"""What a mapped value can be made: the types of columns. Each function raises ValueError or TypeError when it does not fit."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from portl.values._helpers import to_date, to_decimal, to_float, to_int
-from portl.values._json import as_text, to_json
+from portl.values._dates import to_date, to_datetime
+from portl.values._json import as_text, from_json, to_json
+from portl.values._numbers import to_decimal, to_float, to_int
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)([0-9a-fA-F]{4}\1){3}[0-9a-fA-F]{12}")
 
 
 def to_bool(value: Any) -> bool:
     """true/false, yes/no, on/off or 1/0 in any case."""
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
+    if isinstance(value, (float, Decimal)) or not isinstance(value, (str, int)):
+        raise TypeError(f"a {type(value).__name__} is neither true nor false")
+    text = as_text(value).strip().lower()
     if text in _TRUE | _FALSE:
         return text in _TRUE
-    raise ValueError(value)
-
-
-def to_datetime(value: Any) -> datetime:
-    """A point in time from ISO 8601; without an offset it is UTC."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    raise ValueError("neither true nor false")
 
 
 def to_tree(value: Any) -> Any:
     """A JSON value: text is parsed, anything else is taken as it is."""
-    if isinstance(value, str):
-        return json.loads(value, parse_constant=_refuse)
-    return to_json(value)
+    return from_json(value) if isinstance(value, str) else to_json(value)
 
 
-def _refuse(word: str) -> Any:
-    raise ValueError(word)
+def to_uuid(value: Any) -> UUID:
+    """A UUID from its 32 hexadecimal digits, with or without hyphens."""
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str) or not _UUID.fullmatch(value.strip()):
+        raise ValueError("no UUID")
+    return UUID(value.strip())
 
 
 TYPES: dict[str, Callable[[Any], Any]] = {
@@ -53,6 +50,6 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "date": to_date,
     "datetime": to_datetime,
     "json": to_tree,
-    "uuid": lambda value: value if isinstance(value, UUID) else UUID(value.strip()),
+    "uuid": to_uuid,
 }
-"""By the name a mapping uses. Each raises ValueError or TypeError when the value does not fit."""
+"""By the name a mapping uses."""

@@ -1,0 +1,53 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both set themselves up in .venv.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo demo-pull test lint types build format clean
+
+help:  ## This list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Portl needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 3; }
+	"$(PYTHON)" -m venv .venv
+
+.venv/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch .venv/installed $@
+
+setup: .venv/installed  ## Install Portl into .venv
+
+setup-dev: .venv/installed-dev  ## Install Portl and its tests' tools into .venv
+
+demo: .venv/installed  ## Run Flow A on the embedded PostgreSQL
+	$(BIN)/portl run statemachines/resource_sync/job.yaml --param path=statemachines/resource_sync/resources.csv --demo
+
+demo-pull: .venv/installed  ## Run Flow B on the embedded PostgreSQL
+	$(BIN)/portl run statemachines/resource_pull/job.yaml --param batch_id=2026-11 --demo
+
+lint: .venv/installed-dev  ## Style, imports' direction, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/portl build --check
+
+types: .venv/installed-dev  ## Strict types
+	$(BIN)/mypy
+
+test: lint types  ## Everything that must hold
+	$(BIN)/pytest -n 2
+
+build: .venv/installed  ## Compile every job
+	$(BIN)/portl build
+
+format: .venv/installed-dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Forget everything that was set up or run here
+	rm -rf .venv .portl .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache

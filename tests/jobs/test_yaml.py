@@ -1,0 +1,129 @@
+import time
+
+import pytest
+
+from portl.jobs._yaml import Spot, YamlProblem, read_yaml
+
+
+def problem(text):
+    with pytest.raises(YamlProblem) as caught:
+        read_yaml(text)
+    return caught.value.line, caught.value.column, str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("no", "no"), ("yes", "yes"), ("on", "on"), ("off", "off"), ("y", "y"), ("NO", "NO"),
+        ("12:30", "12:30"), ("190:20:30", "190:20:30"), ("1_000", "1_000"), ("0b101", "0b101"),
+        ("2024-01-31", "2024-01-31"), ("2024-01-31T10:00:00Z", "2024-01-31T10:00:00Z"), ("=", "="),
+        ("true", True), ("False", False), ("TRUE", True), ("tRUE", "tRUE"),
+        ("null", None), ("~", None), ("", None), ("NULL", None), ("nULL", "nULL"),
+        ("7", 7), ("-7", -7), ("+7", 7), ("007", 7), ("0o17", 15), ("0x1F", 31), ("0o8", "0o8"),
+        ("1.5", 1.5), ("-.5", -0.5), ("1e5", 1e5), ("1.", 1.0), ("+1.5E-3", 0.0015), (".", "."), ("1.2.3", "1.2.3"),
+        ('"7"', "7"), ("'true'", "true"), ('"a\\nb"', "a\nb"), ("'it''s'", "it's"),
+    ],
+)  # fmt: skip
+def test_values_are_read_as_the_core_schema_of_yaml_1_2_has_them(written, meant):
+    value = read_yaml(f"a: {written}").value["a"]
+    assert (value, type(value)) == (meant, type(meant))
+
+
+def test_keys_are_text_whatever_they_look_like():
+    assert read_yaml("on: 1\n12: 2\nnull: 3\ntrue: 4").value == {"on": 1, "12": 2, "null": 3, "true": 4}
+
+
+def test_block_text_keeps_its_line_ends_as_told():
+    assert read_yaml("a: |\n  x\n  y\nb: >-\n  x\n  y\n").value == {"a": "x\ny\n", "b": "x y"}
+
+
+def test_an_empty_file_is_null():
+    assert read_yaml("").value is None
+    assert read_yaml("# only a comment\n").value is None
+
+
+def test_values_and_keys_keep_their_places():
+    document = read_yaml('a: 1\nb:\n  - "x"\n  - {c: y}\n')
+    assert document.value == {"a": 1, "b": ["x", {"c": "y"}]}
+    assert document.values[("b", 0)] == Spot(3, 6, plain=False)
+    assert document.values[("b", 1, "c")] == Spot(4, 9, plain=True)
+    assert document.keys[("b", 1, "c")] == Spot(4, 6)
+    assert document.spot(("b", 1, "c"), key=True) == Spot(4, 6)
+    assert document.spot(("b", 1, "d")) == document.spot(("b", 1)) == Spot(4, 5)
+
+
+def test_an_anchor_gives_its_value_and_the_place_where_it_is_written():
+    document = read_yaml("a: &x {n: 1}\nb: *x\n")
+    assert document.value == {"a": {"n": 1}, "b": {"n": 1}}
+    assert document.values[("b", "n")].line == 1
+
+
+def test_a_merge_fills_what_is_not_written_and_the_first_of_several_wins():
+    text = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], a: 0}\n"
+    assert read_yaml(text).value["z"] == {"a": 0, "b": 1, "c": 2}
+
+
+def test_a_merge_behind_the_key_it_would_fill_changes_nothing():
+    assert read_yaml("x: &x {a: 1}\nz:\n  a: 0\n  <<: *x\n").value["z"] == {"a": 0}
+
+
+def test_a_key_beside_a_merge_keeps_the_place_where_it_is_written():
+    document = read_yaml("x: &x {a: 1}\nz:\n  a: 0\n  <<: *x\n")
+    assert document.values[("z", "a")] == Spot(3, 6)
+
+
+def test_a_quoted_merge_mark_is_a_key():
+    assert read_yaml('a: {"<<": 1}').value == {"a": {"<<": 1}}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3\n", (3, 1, 'the key "a" stands twice')),
+        ("a: {b: 1, b: 2}", (1, 11, 'the key "b" stands twice')),
+        ("a: !!python/object:os.system {}", (1, 4, None)),
+        ("a: !!binary aGk=", (1, 4, "the tag tag:yaml.org,2002:binary is not used in a job")),
+        ("a: !x 1", (1, 4, "the tag !x is not used in a job")),
+        ("a: !x {b: 1}", (1, 4, "the tag !x is not used in a job")),
+        ("a: !x [1]", (1, 4, "the tag !x is not used in a job")),
+        ("a: !!set {b}", (1, 4, "the tag tag:yaml.org,2002:set is not used in a job")),
+        ("a: !!int x", (1, 4, "x is no int that can be used")),
+        ("? [a]\n: 1\n", (1, 3, "a key must be text")),
+        ("a: &x [*x]", (1, 4, "an anchor contains itself")),
+        ("<<: 1", (1, 5, "<< takes a mapping")),
+        ("a: [1, 2", (1, 9, None)),
+        ("a:\n\t- 1\n", (2, 1, None)),
+        ("a: 1\n b: 2\n", (2, 3, None)),
+        ("a: *x\n", (1, 4, "found undefined alias 'x'")),
+        ("a: 1\n---\nb: 2\n", (2, 1, None)),
+        ("a: \x07\n", (1, 4, None)),
+        ("a: 1e999", (1, 4, "1e999 is no float that can be used")),
+        ("a: " + "9" * 5000, (1, 4, None)),
+    ],
+)
+def test_what_a_job_cannot_use_is_refused_at_its_place(text, expected):
+    line, column, message = problem(text)
+    assert (line, column) == expected[:2]
+    assert expected[2] is None or message == expected[2]
+    assert message
+
+
+def test_an_alias_bomb_is_refused_quickly():
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    begun = time.monotonic()
+    _, _, message = problem("\n".join(levels))
+    assert "100,000" in message
+    assert time.monotonic() - begun < 3
+
+
+def test_a_merge_bomb_is_refused_quickly():
+    levels = ["a0: &a0 {k: v}"]
+    levels += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 10)]
+    begun = time.monotonic()
+    assert "100,000" in problem("\n".join(levels))[2]
+    assert time.monotonic() - begun < 3
+
+
+def test_a_file_nested_too_deeply_is_refused():
+    assert "nested too deeply" in problem("[" * 5000 + "]" * 5000)[2]
