@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from portl.connections._postgres import parse_url
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+WANTED = ROOT / "tests" / "node"
+INSTALLED = ROOT / ".cache" / "node"
 
 
 def connect(url: str) -> Connection:
@@ -49,3 +54,30 @@ def query(postgres_url: str) -> Iterator[Any]:
 def peer(tmp_path: Path) -> Iterator[Peer]:
     with start_peer(tmp_path / "peer.jsonl") as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The tools of tests/node, installed once into a folder that git does not see; skips where that cannot be done."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    (INSTALLED / ".gitignore").write_text("*\n")
+    with (INSTALLED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install()
+    return INSTALLED / "node_modules"
+
+
+def _install() -> None:
+    wanted = (WANTED / "package-lock.json").read_text()
+    done = INSTALLED / "installed.json"
+    if done.exists() and done.read_text() == wanted:
+        return
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(WANTED / name, INSTALLED / name)
+    result = subprocess.run(["npm", "ci"], cwd=INSTALLED, capture_output=True, text=True, timeout=120, check=False)
+    if result.returncode != 0:
+        pytest.skip(f"npm ci failed: {result.stderr.strip().splitlines()[-1:]}")
+    done.write_text(wanted)

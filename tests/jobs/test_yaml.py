@@ -45,7 +45,7 @@ def test_an_empty_file_is_null():
 def test_values_and_keys_keep_their_places():
     document = read_yaml('a: 1\nb:\n  - "x"\n  - {c: y}\n')
     assert document.value == {"a": 1, "b": ["x", {"c": "y"}]}
-    assert document.values[("b", 0)] == Spot(3, 6, plain=False)
+    assert document.values[("b", 0)] == Spot(3, 6, plain=True)
     assert document.values[("b", 1, "c")] == Spot(4, 9, plain=True)
     assert document.keys[("b", 1, "c")] == Spot(4, 6)
     assert document.spot(("b", 1, "c"), key=True) == Spot(4, 6)
@@ -127,3 +127,11 @@ def test_a_merge_bomb_is_refused_quickly():
 
 def test_a_file_nested_too_deeply_is_refused():
     assert "nested too deeply" in problem("[" * 5000 + "]" * 5000)[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [("x", True), ("'x'", True), ('"x"', True), ('"\\x41"', False), ("'it''s'", False), ("|\n  x\n", False), ("&n x", False)],
+)
+def test_a_text_that_does_not_stand_letter_for_letter_is_marked(written, plain):
+    assert read_yaml(f"a: {written}").values[("a",)].plain is plain

@@ -80,6 +80,7 @@ def test_the_delimiter_is_found_in_a_header_whose_names_are_quoted(table, delimi
         pytest.param(b"a,b\r\n1,2\r\n", [(2, ("1", "2"))], id="line ends of Windows"),
         pytest.param(b"a,b\n1,2\r\n3,4\n", [(2, ("1", "2")), (3, ("3", "4"))], id="both line ends"),
         pytest.param(b"a,b\n1,2", [(2, ("1", "2"))], id="no final line end"),
+        pytest.param(b"a,b\r\n1,2\r", [(2, ("1", "2"))], id="file cut in the middle of its last line end"),
         pytest.param(b'a,b\n1,"2"', [(2, ("1", "2"))], id="no final line end after a quote"),
         pytest.param(b"\xef\xbb\xbfa,b\n1,2\n", [(2, ("1", "2"))], id="byte order mark"),
         pytest.param(b'\xef\xbb\xbf"a",b\n1,2\n', [(2, ("1", "2"))], id="byte order mark before a quote"),

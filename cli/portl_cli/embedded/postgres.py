@@ -7,31 +7,31 @@ does when a run was killed. The server keeps nothing safe from a power cut (``fs
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
-import pwd
 import secrets
-import socket
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from portl.errors import SetupError
-from portl_cli.embedded._binaries import find_binaries, open_to_others, reachable
+from portl_cli.embedded._binaries import find_binaries, reachable
+from portl_cli.embedded._folders import as_nobody, base_folder, give, write_private
+from portl_cli.embedded._supervisor import PASSWORD, STATE, SUPERVISOR_LOCK, USERS_LOCK
 
 START_S = 60.0
-STATE = "server.json"
+TRIES = 3
+LOG = "server.log"
 
 
 class EmbeddedPostgres:
-    """A user of the server; ``url`` is good until ``close``."""
+    """A user of the server; ``url`` is good until ``close``. ``log`` is the server's log, beside its data."""
 
     def __init__(self, url: str, log: Path, users: int) -> None:
         self.url = url
@@ -39,7 +39,7 @@ class EmbeddedPostgres:
         self._users = users
 
     def close(self) -> None:
-        """Lets go of the server; it stops when nobody else holds it."""
+        """Lets go of the server; it stops within about half a second when nobody else holds it."""
         if self._users >= 0:
             os.close(self._users)
             self._users = -1
@@ -52,32 +52,22 @@ class EmbeddedPostgres:
 
 
 def start_postgres(project: Path) -> EmbeddedPostgres:
-    """The project's server, started when it is not running.
+    """The project's server, started when it is not running: seconds the first time, tenths of one later.
 
     Raises:
         SetupError: V110 there is no PostgreSQL, V111 it does not start.
     """
     project.mkdir(parents=True, exist_ok=True)
-    base = _base(project)
-    base.mkdir(parents=True, exist_ok=True)
-    users = os.open(base / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(users, fcntl.LOCK_SH)
+    base = base_folder(project)
+    users = os.open(base / USERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        fcntl.flock(users, fcntl.LOCK_SH)
         with _alone(base / "start.lock"):
-            state = _alive(base) or _start(base)
+            url = _running(base) or _start(base)
     except BaseException:
         os.close(users)
         raise
-    return EmbeddedPostgres(state["url"], base / "server.log", users)
-
-
-def _base(project: Path) -> Path:
-    """``.portl/postgres`` of the project; under the temporary folder when another user must enter it and cannot."""
-    folder = project.resolve() / ".portl" / "postgres"
-    if os.geteuid() != 0 or open_to_others(project.resolve()):
-        return folder
-    name = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"portl-{project.resolve().name}-{name}"
+    return EmbeddedPostgres(url, base / LOG, users)
 
 
 @contextmanager
@@ -90,84 +80,84 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _alive(base: Path) -> dict[str, Any] | None:
+def _running(base: Path) -> str | None:
+    """The url, if the supervisor that wrote it lives; a state file alone may be left from before a power cut."""
+    handle = os.open(base / SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        state: dict[str, Any] = json.loads((base / STATE).read_text("utf-8"))
-        with socket.create_connection(("127.0.0.1", int(state["port"])), 1):
-            return state
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _url(base)
+    finally:
+        os.close(handle)
+    return None
+
+
+def _url(base: Path) -> str | None:
+    try:
+        return str(json.loads((base / STATE).read_text("utf-8"))["url"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _start(base: Path) -> dict[str, Any]:
+def _start(base: Path) -> str:
     binaries = find_binaries()
     if os.geteuid() == 0:
-        binaries = reachable(binaries, base)
-    password = _cluster(base, binaries)
-    port = _free_port()
-    state = {"port": port, "url": f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"}
-    (base / STATE).unlink(missing_ok=True)
-    handle = os.open(base / STATE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as stream:
-        json.dump(state, stream)
-    command = [sys.executable, "-m", "portl_cli.embedded._supervisor", str(base), str(binaries), str(port)]
-    with (base / "server.log").open("ab") as log:
-        nothing = subprocess.DEVNULL
-        supervisor = subprocess.Popen(command, stdin=nothing, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and supervisor.poll() is None:
-        if _ready(port):
-            supervisor.returncode = 0  # it outlives this process: nobody waits for it
-            return state
-        time.sleep(0.05)
-    raise SetupError("the embedded PostgreSQL does not start", code="V111", hint=f"read {base / 'server.log'}")
+        binaries = reachable(binaries)
+    _make_cluster(base, binaries)
+    for attempt in range(TRIES):  # the port can be taken meanwhile, a server whose supervisor was killed be still ending
+        time.sleep(attempt * 0.5)
+        if _launch(base, binaries) and (url := _url(base)):
+            return url
+    raise SetupError(
+        f"the embedded PostgreSQL does not start: {_last_complaint(base / LOG)}",
+        code="V111",
+        hint=f"read {base / LOG}, or remove {base} to begin with an empty server",
+    )
 
 
-def _ready(port: int) -> bool:
-    """Whether the server takes a start-up message: it answers 'N' to a request for TLS once it serves."""
+def _launch(base: Path, binaries: Path) -> bool:
+    command = [sys.executable, "-P", "-m", "portl_cli.embedded._supervisor", str(base), str(binaries)]
+    log = os.open(base / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        with socket.create_connection(("127.0.0.1", port), 1) as probe:
-            probe.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
-            return probe.recv(1) in (b"N", b"S")
-    except OSError:
+        done = subprocess.run(  # noqa: S603 - our own
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, timeout=START_S, check=False
+        )
+    except subprocess.TimeoutExpired:
         return False
+    finally:
+        os.close(log)
+    return done.returncode == 0
 
 
-def _cluster(base: Path, binaries: Path) -> str:
-    """Makes the data folder once and answers the password of ``postgres``."""
-    kept = base / "password"
-    if (base / "data" / "PG_VERSION").exists() and kept.exists():
-        return kept.read_text("utf-8")
+def _last_complaint(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines()
+    grave = [line for line in lines if "FATAL" in line or "Error" in line]
+    return (grave or lines or ["it says nothing"])[-1]
+
+
+def _make_cluster(base: Path, binaries: Path) -> None:
+    """Makes the data folder once. Under another name first: a killed initdb leaves what looks like a cluster."""
+    if (base / "data").exists() and (base / PASSWORD).exists():
+        return
+    making = base / "data.making"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    give(making)
     password = secrets.token_urlsafe(18)
-    kept.write_text(password, "utf-8")
-    kept.chmod(0o600)
-    _give(kept)
-    (base / "data").mkdir(exist_ok=True)
-    _give(base / "data")
-    command = [str(binaries / "initdb"), "-D", str(base / "data"), "-U", "postgres", f"--pwfile={kept}", "-A", "scram-sha-256"]
+    write_private(base / PASSWORD, password)
+    told = base / "password.initdb"
+    write_private(told, password)
+    give(told)
+    try:
+        _initdb(binaries, making, told)
+    finally:
+        told.unlink()
+    making.rename(base / "data")
+
+
+def _initdb(binaries: Path, data: Path, password: Path) -> None:
+    command = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", f"--pwfile={password}", "-A", "scram-sha-256"]
     command += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, **as_nobody())  # noqa: S603 - found by us
     if done.returncode != 0:
         raise SetupError(f"initdb failed: {done.stderr.strip()[-500:]}", code="V111", hint="set PORTL_PG_BIN to another server")
-    return password
-
-
-def as_nobody() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: then it runs as ``nobody``."""
-    common = {"cwd": "/", "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}}
-    if os.geteuid() != 0:
-        return common
-    nobody = pwd.getpwnam("nobody")
-    return {**common, "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _give(path: Path) -> None:
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

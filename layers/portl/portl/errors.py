@@ -22,8 +22,6 @@
         ├── Conflict                another writer was in the way; the transaction may be tried again
         ├── Permanent               trying again will not help
         └── RetryAfter              the message is a number of seconds; the finished part is kept
-
-Codes are listed with cause and way out in ``docs/reference/errors.md``, generated from this file.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ Path = tuple[str | int, ...]
 
 MOST_NODES = 100_000
 """Values of a document, those behind an alias counted each time: ten aliases of ten aliases grow without bound."""
+_MERGE = "tag:yaml.org,2002:merge"
 _FORMS = {"bool": yaml.ScalarNode, "int": yaml.ScalarNode, "float": yaml.ScalarNode, "null": yaml.ScalarNode,
           "str": yaml.ScalarNode, "seq": yaml.SequenceNode, "map": yaml.MappingNode, "merge": yaml.ScalarNode}  # fmt: skip
 
@@ -89,6 +90,9 @@ def _read(text: str) -> Document:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
+    except yaml.reader.ReaderError as problem:
+        before = text[: problem.position].split("\n")
+        raise YamlProblem("a character that YAML does not allow", len(before), len(before[-1]) + 1) from problem
     except yaml.YAMLError as problem:
         raise YamlProblem(str(problem).splitlines()[0], 1, 1) from problem
     document = Document()
@@ -108,8 +112,8 @@ class _Reader:
         self._count = 0
 
     def read(self, node: yaml.Node, path: Path) -> Any:
-        plain = not isinstance(node, yaml.ScalarNode) or node.style not in ("|", ">", '"')
         quote = 1 if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else 0
+        plain = not isinstance(node, yaml.ScalarNode) or _as_written(node, quote)
         self._count += 1
         if self._count > MOST_NODES:
             raise self._problem(f"more than {MOST_NODES:,} values, those behind aliases counted each time", node)
@@ -135,9 +139,12 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
+        # Merges come first, wherever they stand: a key written beside one keeps its own place.
         for key_node, value_node in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == _MERGE:
                 merged |= self._merge(value_node, path)
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
                 continue
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
@@ -186,3 +193,9 @@ def _plain(kind: str, text: str) -> Any:
             return number
         case _:
             return text
+
+
+def _as_written(node: yaml.ScalarNode, quote: int) -> bool:
+    """Whether the text stands in the file letter for letter: on one line, without an escape, an anchor or a tag before it."""
+    start, end = node.start_mark, node.end_mark
+    return bool(start.line == end.line and end.column - start.column == len(node.value) + 2 * quote)

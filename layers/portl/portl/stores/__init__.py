@@ -1,7 +1,9 @@
 """Files anywhere. This is the beginning of the store layer: local folders and memory, and strict CSV."""
 
+from portl.stores._base import Store
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
-from portl.stores._stores import LocalStore, MemoryStore, Store, checksum, open_input, open_store
+from portl.stores._local import LocalStore, checksum, open_input, open_store
+from portl.stores._memory import MemoryStore
 
 __all__ = [
     "CsvDialect",

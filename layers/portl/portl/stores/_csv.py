@@ -50,12 +50,9 @@ class CsvReader:
         self._wanted = wanted
         self._told_by = "the header" if dialect.header else "the job's columns"
         self._lines = Lines(stream, name, encoding, max_record_bytes)
-        self._quote = dialect.quote
-        self._check_mark("quote", dialect.quote)
-        if dialect.delimiter is not None:
-            self._check_mark("delimiter", dialect.delimiter)
-        self._first = self._lines.peek(dialect.quote)
-        self._delimiter = self._detect() if dialect.delimiter is None else dialect.delimiter
+        self._quote = self._mark("quote", dialect.quote)
+        self._first = self._lines.peek(self._quote)
+        self._delimiter = self._detect() if dialect.delimiter is None else self._mark("delimiter", dialect.delimiter)
         if self._delimiter == self._quote:
             text = f"{self._quote!r} is both the delimiter and the quote"
             raise self._error("C114", 1, text, "write dialect: {delimiter: …, quote: …}")
@@ -113,11 +110,12 @@ class CsvReader:
                 raise self._error("C105", 1, text, "name each column once", name)
             seen.add(name)
 
-    def _check_mark(self, what: str, mark: str) -> None:
+    def _mark(self, what: str, mark: str) -> str:
         # What csv.reader accepts here differs between versions of Python.
         if len(mark) != 1 or mark in "\r\n\0":
             text = f"{mark!r} cannot be a {what}"
             raise self._error("C114", 1, text, f"a {what} is one character and no line end")
+        return mark
 
     def _detect(self) -> str:
         plain = "".join(self._first.split(self._quote)[::2])
