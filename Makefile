@@ -1,5 +1,6 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Both set themselves up in .venv.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -9,7 +10,7 @@ help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(BIN)/python:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Portl needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 3; }
+	@test -n "$(PYTHON)" || { echo "Portl needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 3; }
 	"$(PYTHON)" -m venv .venv
 
 .venv/installed: pyproject.toml | $(BIN)/python

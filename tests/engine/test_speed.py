@@ -1,7 +1,8 @@
-"""E9: what the engine itself costs, with a function that does nothing."""
+"""E9: what the engine itself costs, with a function that does nothing, beside reading and writing JSON in the same run."""
 
 from __future__ import annotations
 
+import json
 import time
 
 from engine.support import ends, machine, processor, task
@@ -11,22 +12,37 @@ RETRY = [{"ErrorEquals": ["Transient"], "IntervalSeconds": 1}]
 WORK = {"payload": {"at": "{% $states.input %}"}, "Retry": RETRY, "TimeoutSeconds": 930, "Output": 0}
 
 
-def milliseconds(definition, data, count):
-    """The best of three, per piece: the machine that runs the tests may be busy."""
-    ready, host, best = load_machine(definition), FakeHost({"f": lambda _: 1}), float("inf")
+DOCUMENT = {"rows": [{"code": f"R-{at}", "name": "a name of usual length", "at": at} for at in range(100)]}
+"""About 6 KB: the most a Task's input and output should be."""
+
+
+def best_of_three(work):
+    """The machine that runs the tests may be busy."""
+    times = []
     for _ in range(3):
         began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def round_trips(definition, data, count):
+    """What one of so many pieces costs, in round trips of a document through JSON."""
+    ready, host = load_machine(definition), FakeHost({"f": lambda _: 1})
+
+    def run():
         assert execute(ready, data, name="speed", host=host, on_event=lambda _: None).status == "SUCCEEDED"
-        best = min(best, (time.perf_counter() - began) / count * 1000)
-    return best
+
+    beside = best_of_three(lambda: [json.loads(json.dumps(DOCUMENT)) for _ in range(count)])
+    return best_of_three(run) / beside
 
 
-def test_a_task_costs_less_than_three_tenths_of_a_millisecond():
+def test_a_task_costs_no_more_than_three_documents_through_json():
     states = {f"t{at}": task(**WORK, Next=f"t{at + 1}") for at in range(500)}
-    assert milliseconds(machine({**states, "t500": ends()}), {"a": 1}, 500) < 0.3
+    assert round_trips(machine({**states, "t500": ends()}), {"a": 1}, 500) < 3
 
 
-def test_an_item_of_a_map_costs_less_than_half_a_millisecond():
+def test_an_item_of_a_map_costs_no_more_than_five_documents_through_json():
     for mode in ("INLINE", "DISTRIBUTED"):
         mapping = {
             "Type": "Map",
@@ -35,4 +51,4 @@ def test_an_item_of_a_map_costs_less_than_half_a_millisecond():
             "ItemProcessor": processor({"t": task(**WORK)}, mode),
             "End": True,
         }
-        assert milliseconds(machine({"m": mapping}), 1000, 1000) < 0.5
+        assert round_trips(machine({"m": mapping}), 1000, 1000) < 5
