@@ -31,7 +31,8 @@ class Peer:
         """Every call received so far, in order; a call is here before its answer is sent."""
         if not self.file.exists():
             return []
-        return [json.loads(line) for line in self.file.read_bytes().splitlines()]
+        whole, _, _ = self.file.read_bytes().rpartition(b"\n")  # what follows is still being written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def close(self) -> None:
         """Ends the peer; its file stays."""

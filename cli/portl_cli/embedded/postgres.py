@@ -27,6 +27,7 @@ from portl_cli.embedded._supervisor import PASSWORD, STATE, SUPERVISOR_LOCK, USE
 
 START_S = 60.0
 TRIES = 3
+AGAIN_S = 0.25
 LOG = "server.log"
 
 
@@ -105,7 +106,7 @@ def _start(base: Path) -> str:
         binaries = reachable(binaries)
     _make_cluster(base, binaries)
     for attempt in range(TRIES):  # the port can be taken meanwhile, a server whose supervisor was killed be still ending
-        time.sleep(attempt * 0.5)
+        time.sleep(attempt * AGAIN_S)
         if _launch(base, binaries) and (url := _url(base)):
             return url
     raise SetupError(
