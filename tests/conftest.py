@@ -46,7 +46,7 @@ def postgres_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 def query(postgres_url: str) -> Iterator[Any]:
     connection = connect(postgres_url)
-    yield lambda sql: [tuple(row) for row in connection.run(sql)]
+    yield lambda sql: [tuple(row) for row in connection.run(sql) or []]
     connection.close()
 
 

@@ -100,7 +100,8 @@ class Writer:
         chain = Chain()
         for segment in segments:
             self._segment(chain, segment)
-        chain.end({"run": "{% $run.id %}"}, lambda: (self._name("done"), {"Type": "Pass"}))
+        run = "$states.result.Payload.run" if len(chain.states) == 1 else "$run"  # what a state assigns, it cannot read itself
+        chain.end({"run": f"{{% {run}.id %}}"}, lambda: (self._name("done"), {"Type": "Pass"}))
         scope = self._job.transaction.scope if self._job.transaction else "none"
         return {
             "Comment": f"{self._job.job}: {self._job.description or 'a job of Portl'} (transaction: {scope})",

@@ -55,7 +55,7 @@ def check_job(job: Job, file: str, document: Document, connections: Mapping[str,
         check.order.setdefault(step.name, []).append(step)
     if not check.findings:
         for step_id, code, message, hint in check_transaction(job):
-            check.add(check.paths.get(step_id, ("transaction",)), code, message, hint)
+            check.add(check.paths.get(step_id, ("transaction",) if job.transaction else ("triggers",)), code, message, hint)
     return check.findings
 
 

@@ -144,6 +144,10 @@ def check_transaction(job: Job) -> Iterator[Problem]:
     for step in walk_steps(job.steps):
         if step.on_error == "dead_letter":
             yield (step.id, "J401", "dead letters are not in this version", "leave on_error out")
+        if step.timeout_s is not None and step.connects_to != "http":
+            yield (step.id, "J401", "timeout_s is for api.call in this version", "leave it out")
+    if job.triggers:
+        yield ("", "J401", "triggers are not in this version", "leave them out")
     wanted = job.transaction
     if wanted is None:
         return

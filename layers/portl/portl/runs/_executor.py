@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from portl.errors import DatabaseError
+from portl.errors import CsvError, DatabaseError, Place
 from portl.runs._intents import Decide, Intent, Invocation, KeepRecords, ReadRecords, Request, Statement
 from portl.runs._rows import Rows, RowsWriter
 from portl.runs._task import Task
 from portl.stores import CsvDialect, open_input, read_csv
+from portl.values import TYPES
 
 
 class Executor:
@@ -69,12 +70,16 @@ class Executor:
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
         options = dict(intent.options)
         dialect = CsvDialect(**options.pop("dialect", {}))
+        types = options.pop("types", {})
         with open_input(intent.path) as stream:
             reader = read_csv(stream, name=intent.path, dialect=dialect, **options)
             writer = self._writer(step_id, intent.path)
             columns = reader.columns
             for line, values in reader:
-                writer.add(dict(zip(columns, values, strict=True)), line)
+                record: dict[str, Any] = dict(zip(columns, values, strict=True))
+                for name, kind in types.items():
+                    record[name] = _typed(record, name, kind, Place(file=intent.path, line=line, column=name))
+                writer.add(record, line)
         return writer.close(), columns
 
     def _keep(self, records: list[Any], step_id: str) -> Rows:
@@ -85,3 +90,22 @@ class Executor:
 
     def _writer(self, step_id: str, file: str = "") -> RowsWriter:
         return RowsWriter(self._task.folder, f"results/{step_id}.rows", self._task.chunk_size, file)
+
+
+def _typed(record: dict[str, Any], name: str, kind: str, place: Place) -> Any:
+    """A column's value as its type; an empty one that is no text is null.
+
+    Raises:
+        CsvError: C115, it does not fit; C107, there is no such column.
+    """
+    if name not in record:
+        text = f"types names the column {name}, and the header has {', '.join(record)}"
+        raise CsvError(text, code="C107", hint="correct types", place=place)
+    value = record[name]
+    if value == "" and kind != "text":
+        return None
+    try:
+        return TYPES[kind](value)
+    except (ValueError, TypeError, ArithmeticError) as problem:
+        text = f"{name} cannot be {kind}: {value[:80]!r}"
+        raise CsvError(text, code="C115", hint="correct the file, or leave the column as text", place=place) from problem

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import Place, StepError
-from portl.jobs import Retry, StepSpec
+from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
 from portl.runs._executor import Executor
 from portl.runs._results import PerRecord, StepsView
@@ -86,7 +86,9 @@ def perform(node: Node, scope: Scope, executor: Executor, idx: int | None) -> An
     """
     try:
         intent = node.prepared.plan(scope)
-        answer = attempt(lambda: executor.do(intent, step_id=node.spec.id, record=idx), node.spec.retry)
+        # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
+        retry = None if node.spec.connects_to in DATABASES else node.spec.retry
+        answer = attempt(lambda: executor.do(intent, step_id=node.spec.id, record=idx), retry)
         return to_json(node.prepared.result(answer))
     except StepError as problem:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,9 @@ class CsvRead(StepSpec):
     path: str
     dialect: Dialect = Dialect()
     columns: list[str] | None = None
+    types: dict[str, Literal["text", "int", "float", "decimal", "bool", "date", "datetime", "json", "uuid"]] = Field(
+        default_factory=dict
+    )
     encoding: str | None = None
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
 
@@ -52,6 +55,7 @@ class Reading:
         options = {
             "dialect": spec.dialect.model_dump(),
             "columns": spec.columns,
+            "types": spec.types,
             "encoding": spec.encoding,
             "max_record_bytes": spec.max_record_bytes,
         }

@@ -6,9 +6,11 @@ from portl.values._redaction import REDACTOR, Redactor, redact
 from portl.values._sandbox import Readable
 from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
+from portl.values._types import TYPES
 
 __all__ = [
     "REDACTOR",
+    "TYPES",
     "Compiled",
     "FieldSpec",
     "Readable",
