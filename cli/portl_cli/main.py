@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from importlib import import_module
 from types import FrameType
 
@@ -57,7 +58,7 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         code = JOB_WRONG
-    except Exception as problem:  # noqa: BLE001 - sorted into exit codes, the unknown raised again
+    except Exception as problem:  # noqa: BLE001 - sorted into exit codes, every text redacted
         code = _report(problem)
     sys.exit(code)
 
@@ -77,6 +78,7 @@ def _report(problem: Exception) -> int:
         lines = [f"{problem.code} {problem.message}", *([f"  {problem.hint}"] if problem.hint else [])]
         code = ENVIRONMENT_WRONG
     else:
-        raise problem
+        lines = [*traceback.format_exception(problem), "this is a fault of Portl: please report it"]
+        code = FAILED
     sys.stderr.write(redact("\n".join(lines)) + "\n")
     return code

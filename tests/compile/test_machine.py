@@ -21,7 +21,7 @@ JOBS = {
     "scope chunk": "transaction: {scope: chunk, connection: db}\n" + READ + UPSERT + CALL + LOOK,
     "no transaction": READ + UPSERT + LOOK + CALL,
     "a conditional in a batch": READ + CONDITIONAL.format(batch="batch: *each", test="row.code == 'a'"),
-    "a conditional alone": "steps:\n" + CONDITIONAL.format(batch="when: 'x'", test="params.wanted"),
+    "a conditional alone": "steps:\n" + CONDITIONAL.format(batch="when: '{{ params.wanted }}'", test="params.wanted"),
     "one step": "steps:\n  - {id: only, type: api.call, path: /x}\n",
     "one conditional and one branch": READ + CONDITIONAL.format(batch="batch: *each", test="true").split("    else:")[0],
     "inline": READ.replace("as: row}", "as: row, mode: inline}"),

@@ -80,7 +80,7 @@ def test_an_unknown_function_is_l103_and_a_failure_comes_through_as_it_is(fake):
 
 @pytest.mark.parametrize(("invocation", "most"), [("request", MOST_BYTES[False]), ("event", MOST_BYTES[True])])
 def test_a_payload_may_be_as_large_as_lambda_takes_and_no_byte_larger(fake, invocation, most):
-    text = "é" * (most // 2 - 1)  # two quotes of JSON make it full
+    text = "x" * (most - 2)  # two quotes of JSON make it full
     connection().invoke(text, invocation=invocation)
     problem = raised(lambda: connection().invoke(text + "x", invocation=invocation))
     assert (problem.code, problem.outcome, problem.message, problem.hint, problem.detail) == (
@@ -91,6 +91,14 @@ def test_a_payload_may_be_as_large_as_lambda_takes_and_no_byte_larger(fake, invo
         {"function": "score"},
     )
     assert [len(payload) for _, payload in fake.calls] == [len(text)]
+
+
+@pytest.mark.parametrize(("invocation", "most"), [("request", MOST_BYTES[False]), ("event", MOST_BYTES[True])])
+def test_a_payload_is_measured_in_bytes_and_not_in_characters(fake, invocation, most):
+    full = "é" * (most // 2 - 1)
+    connection().invoke(full, invocation=invocation)
+    assert raised(lambda: connection().invoke(full + "x", invocation=invocation)).code == "L104"
+    assert len(fake.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,4 +122,15 @@ def test_the_type_of_an_error_document_says_the_outcome(error_type, code, outcom
         f"score failed with {error_type}: no such row",
         "look into the function's log",
         {"function": "score", "error_type": error_type, "error_message": "no such row"},
+    )
+
+
+def test_on_aws_a_file_is_no_function():
+    use_invoker(None)
+    problem = raised(lambda: connection("lib/score.py:handler").invoke(1))
+    use_invoker(None)
+    assert (problem.code, problem.message, problem.hint) == (
+        "L107",
+        "lib/score.py:handler is local only",
+        "make it a folder of functions/",
     )

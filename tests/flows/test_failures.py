@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from conftest import connect
@@ -195,9 +196,9 @@ def test_a_missing_variable_is_the_environments_fault_and_named(tmp_path: Path) 
 def test_a_missing_and_an_unknown_parameter_are_named(tmp_path: Path, postgres_url: str, peer: Peer) -> None:
     job = str(FLOW_A / "job.yaml")
     absent = portl(tmp_path, "run", job, PG_URL=postgres_url, NOTIFY_URL=peer.url)
-    assert (absent.code, 'R101 the parameter "path" is required' in absent.err) == (1, True), absent.err
+    assert (absent.code, 'R101 the parameter "path" is required' in absent.err) == (2, True), absent.err
     other = portl(tmp_path, "run", job, "--param", "pth=x", PG_URL=postgres_url, NOTIFY_URL=peer.url)
-    assert (other.code, 'did you mean "path"?' in other.err) == (1, True), other.err
+    assert (other.code, 'did you mean "path"?' in other.err) == (2, True), other.err
 
 
 def test_a_wrong_job_exits_2_with_every_finding_and_runs_nothing(tmp_path: Path) -> None:
@@ -266,3 +267,15 @@ def test_the_server_stops_after_its_last_user_was_killed(tmp_path: Path) -> None
             return probe.connect_ex((target.host, target.port)) != 0
 
     until(gone, 15)
+
+
+def test_a_call_refused_behind_the_commit_says_how_many_calls_are_open(
+    tmp_path: Path, postgres_url: str, tables: Any, peer: Peer
+) -> None:
+    httpx.post(f"{peer.url}/_script", json={"status": 422, "every": 4, "times": 1})
+    given = records(6, keys=6)
+    change = {"path: /resources\n": "path: /resources\n    concurrency: 1\n"}
+    job = project(tmp_path, change)
+    file = write_records(tmp_path / "in.csv", given)
+    ended = portl(tmp_path, "run", str(job), "--param", f"path={file}", PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    assert (ended.code, len(tables()[0]), "committed; 9 calls open" in ended.err) == (1, 7, True), ended.err

@@ -172,7 +172,7 @@ def test_types_of_a_csv_are_read_or_refused_with_line_and_column(run: Any, peer:
 def test_a_missing_reference_names_the_record_and_what_is_meant(run: Any) -> None:
     tell = f'  - {{id: tell, type: api.call, {EACH}, method: POST, path: "/{{{{ row.cod }}}}"}}\n'
     ended = run(READ + tell, "code,n\na,1\n")
-    told = [part for part in ("tell (api.call), record 1", "line 2", "T110", '"cod"', "code") if part not in ended.err]
+    told = [part for part in ("tell (api.call), record 1", "line 2", "T110", "did you mean `code`?") if part not in ended.err]
     assert (ended.code, told) == (1, []), ended.err
 
 
@@ -193,3 +193,66 @@ def test_external_inline_calls_while_the_transaction_is_open(run: Any, query: An
     assert (refused.code, "J302" in refused.err) == (2, True)
     ended = run(steps, "code,n\na,1\nb,2\nc,3\n", "transaction: {scope: db, connection: db, external: inline}\n")
     assert (ended.code, query("SELECT code, note FROM t ORDER BY code")) == (0, [("a", "2"), ("b", "4"), ("c", "6")]), ended.err
+
+
+def test_branches_on_one_table_keep_the_files_order(run: Any, query: Any) -> None:
+    mapping = '{{code: "{{{{ row.code }}}}", note: "{0} {{{{ idx }}}}"}}'
+    branch = f"[{{{{id: {{0}}, type: db.upsert, table: t, key: [code], mapping: {mapping}}}}}]"
+    steps = f"""  - id: choose
+    type: conditional
+    batch: {{from: "{{{{ steps.read.rows }}}}", as: row}}
+    if: "{{{{ row.n == '1' }}}}"
+    then: {branch.format("yes")}
+    else: {branch.format("no")}
+"""
+    ended = run(READ + steps, "code,n\na,2\na,1\na,2\na,1\n")
+    assert (ended.code, query("SELECT code, note FROM t")) == (0, [("a", "yes 3")]), ended.err
+
+
+def test_a_call_between_database_steps_on_one_table_is_refused_unless_chunks_hold_one_record(run: Any, query: Any) -> None:
+    look = '  - {id: look, type: db.query_one, %s, sql: "SELECT count(*) AS c FROM t WHERE note = :n", params: {n: x}}\n'
+    call = '  - {id: call, type: lambda.invoke, %s, payload: {n: "{{ steps.look[idx].c }}"}}\n'
+    put = '  - {id: put, type: db.insert, %s, table: t, mapping: {n: "{{ steps.call[idx].n }}", note: x}}\n'
+    refused = run(READ + (look + call + put) % ((EACH,) * 3), "code\na\nb\nc\n")
+    assert (refused.code, "J306" in refused.err) == (2, True), refused.err
+    single = EACH.replace("size: 2", "size: 1")
+    ended = run(READ + (look + call + put) % ((single,) * 3), "code\na\nb\nc\n")
+    assert (ended.code, query("SELECT n FROM t ORDER BY id")) == (0, [(0,), (2,), (4,)]), ended.err
+
+
+def test_rows_of_a_query_inside_the_transaction_can_be_batched_over_inside_it(run: Any, query: Any) -> None:
+    steps = """  - {id: open, type: db.query_many, sql: "SELECT code FROM t"}
+  - id: keep
+    type: db.update
+    batch: {from: "{{ steps.open.rows }}", as: it}
+    table: t
+    set: {note: "{{ it.code }}!"}
+    where: {code: "{{ it.code }}"}
+"""
+    ended = run(READ + PUT + "}\n" + steps, "code,n\na,1\nb,2\n", "transaction: {scope: db, connection: db}\n")
+    assert (ended.code, query("SELECT note FROM t ORDER BY code")) == (0, [("a!",), ("b!",)]), ended.err
+
+
+def test_a_statement_that_would_end_the_transaction_is_refused(run: Any, query: Any) -> None:
+    stop = f'  - {{id: stop, type: db.query_one, {EACH}, sql: "/* x */ commit"}}\n'
+    refused = run(READ + PUT + "}\n" + stop, "code,n\na,1\n", "transaction: {scope: db, connection: db}\n")
+    assert (refused.code, "J304 COMMIT is not for a step" in refused.err) == (2, True), refused.err
+
+
+@pytest.mark.parametrize("when", ["{{ row.f }}", "{{ row.code }}"])
+def test_a_condition_that_is_text_is_refused_not_taken_for_true(run: Any, query: Any, when: str) -> None:
+    ended = run(READ + PUT + f', when: "{when}"}}\n', "code,n,f\na,1,false\n")
+    assert (ended.code, "T108" in ended.err, query("SELECT count(*) FROM t")) == (1, True, [(0,)]), ended.err
+
+
+def test_a_condition_without_braces_is_found_by_the_check(run: Any) -> None:
+    ended = run(READ + PUT + ", when: \"row.f == 'x'\"}\n", "code,n,f\na,1,x\n")
+    assert (ended.code, "J004 when is exactly one {{ expression }}" in ended.err) == (2, True), ended.err
+
+
+def test_a_password_is_not_shown_even_where_the_address_is_none(tmp_path: Path) -> None:
+    job = str(ROOT / "statemachines" / "resource_sync")
+    for password in ("Sekr3t℀Part", "Sekr3t[Part"):
+        url = f"postgresql://u:{password}@127.0.0.1:1/db"
+        ended = portl(tmp_path, "run", job, "--init-db", "--param", "path=x", PG_URL=url, NOTIFY_URL="http://127.0.0.1:1")
+        assert (ended.code, "D101" in ended.err, "Sekr3t" in ended.err, "Traceback" in ended.err) == (3, True, False, False)

@@ -61,7 +61,7 @@ def test_a_wrong_step_is_found(code, step, good, parse):
     assert [each.code for each in parse(text)[1]] == [code]
 
 
-ELSEWHERE = {"J210", "J302", "J304", "J301", "J305"}
+ELSEWHERE = {"J210", "J302", "J304", "J301", "J305", "J306"}
 """Those that need steps of their own: below, above and in test_transactions."""
 
 

@@ -11,7 +11,7 @@ from portl.errors import JobError, SetupError
 from portl.jobs import Job, load_job
 from portl.steps import STEP_TYPES
 from portl_cli.compile import Compiled, compile_job
-from portl_cli.engine import Function, Template, load_template
+from portl_cli.engine import Function, MachineError, Template, check, load_template
 
 TEMPLATE = "template.yaml"
 SCHEMA = "schema.sql"
@@ -80,4 +80,8 @@ def compiled(path: Path) -> tuple[Project, Compiled]:
     job = read_job(path)
     project = find_project(path)
     timeout: Callable[[str], int] = project.timeout_s
-    return project, compile_job(job, timeout)
+    found = compile_job(job, timeout)
+    findings = check(found.definition, substitution_keys=[f"{name}Arn" for name in project.template.functions])
+    if findings:
+        raise MachineError(findings)
+    return project, found

@@ -113,22 +113,28 @@ def _where(job: Job, place: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def consequence(job: Job, outcome: Outcome, *, committed: bool) -> str:
+def consequence(job: Job, outcome: Outcome, run_folder: Path, *, committed: bool) -> str:
     """What a failed run leaves behind."""
     scope = job.transaction.scope if job.transaction else None
     if scope == "db" and not committed:
         called = outcome.total("called")
         return "nothing was written" + (" and no API was called" if not called else f"; {called:,} calls had been made before")
     if scope == "db":
-        return f"committed; {_open_calls(job, outcome):,} calls open"
+        return f"committed; {_open_calls(job, outcome, run_folder):,} calls open"
     return "what was committed before stays; the run folder says what"
 
 
-def _open_calls(job: Job, outcome: Outcome) -> int:
+def _open_calls(job: Job, outcome: Outcome, run_folder: Path) -> int:
     first = min(at for at, step in enumerate(job.steps) if is_database(step))
     records = max((sum(counts.values()) for name, counts in outcome.by_step.items() if name in _database_ids(job)), default=0)
     behind: list[StepSpec] = [step for step in job.steps[first:] if is_call(step) and not is_database(step)]
-    return sum(records - sum(outcome.by_step.get(step.id, Counter[str]()).values()) for step in behind)
+    return sum(records - _finished(step, outcome, run_folder) for step in behind)
+
+
+def _finished(step: StepSpec, outcome: Outcome, run_folder: Path) -> int:
+    """Records that a step is through with: those of finished chunks, and those kept of a chunk that stopped."""
+    kept = (file.read_text("utf-8").count("\n") for file in (run_folder / "partial" / step.id).glob("*.jsonl"))
+    return sum(outcome.by_step.get(step.id, Counter[str]()).values()) + sum(kept)
 
 
 def _database_ids(job: Job) -> set[str]:

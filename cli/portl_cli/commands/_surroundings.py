@@ -70,7 +70,9 @@ def _demand(job: Job) -> None:
     absent = missing(job)
     if absent:
         text = f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not set, or empty"
-        raise MissingVariable(text, code="V101", hint="export it, or try the job with --demo")
+        secret = any(name.startswith("PORTL_SECRET_") for name in absent)
+        hint = "export it" if secret else "export it, or try the job with --demo"
+        raise MissingVariable(text, code="V101", hint=hint)
 
 
 def _register_secrets(job: Job) -> None:
@@ -136,7 +138,7 @@ class LocalInvoker:
             return self._aws.invoke(target, payload, event=event)
         with self._lock:
             if target.kind == "file":
-                return self._file(target)(json.loads(payload), None)
+                return _called(target, self._file(target), json.loads(payload))
             answer = self._host.invoke(self._name(target), json.loads(payload))
         if isinstance(answer, Succeeded):
             return None if event else answer.payload
@@ -156,6 +158,17 @@ class LocalInvoker:
             if not path.is_file() or spec is None or spec.loader is None:
                 raise FunctionError(f"{path} is not there", code="L103", hint="a path from the job's folder")
             module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            self._files[target.name] = getattr(module, function)
+            try:
+                spec.loader.exec_module(module)
+                self._files[target.name] = getattr(module, function)
+            except (Exception, SystemExit) as problem:
+                text = f"{target.name} cannot be loaded: {type(problem).__name__}: {problem}"
+                raise FunctionError(text, code="L103", hint="look into the file") from problem
         return self._files[target.name]
+
+
+def _called(target: Target, function: Callable[[Any, Any], Any], payload: Any) -> Any:
+    try:
+        return function(payload, None)
+    except (Exception, SystemExit) as problem:
+        raise failed(target, type(problem).__name__, str(problem)) from problem

@@ -12,9 +12,11 @@ from typing import Any, TextIO
 
 import click
 
+from portl.errors import RunError
 from portl.jobs import Job
+from portl.runs import read_params
 from portl.values import redact
-from portl_cli.commands._project import Project, compiled
+from portl_cli.commands._project import SCHEMA, Project, compiled
 from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
 from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
 from portl_cli.compile import Compiled, definition_text
@@ -24,7 +26,11 @@ from portl_cli.engine import Event, Execution, SystemClock, execute, load_machin
 @click.command("run")
 @click.argument("job", type=click.Path(path_type=Path))
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
-@click.option("--demo", is_flag=True, help="Serve what is unset: an embedded PostgreSQL, a peer for HTTP APIs.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
+)
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
 def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, time_scale: float) -> int:
@@ -36,6 +42,10 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     project, found = compiled(job)
     given = dict(_pair(text) for text in params)
+    try:
+        read_params(found.job.params, given)
+    except RunError as problem:
+        raise click.UsageError(f"{problem}{f'; {problem.hint}' if problem.hint else ''}") from None
     run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
@@ -45,7 +55,8 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
     folder = job if job.is_dir() else job.parent
     with surroundings(project, found.job, folder, run_folder, demo=demo) as around:
         _say(f"run {run_id}")
-        if init_db or "postgres" in around.served.values():
+        served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
+        if init_db or served:
             _say(f"tables from {apply_schema(found.job, folder).name}")
         watched = Watch(found, run_folder)
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
@@ -115,6 +126,6 @@ def _conclude(job: Job, run_folder: Path, ended: Execution, around: Surroundings
         return 0
     for line in failure(job, first_error(run_folder), f"{ended.error}: {ended.cause}"):
         click.echo(redact(line), err=True)
-    click.echo(f"  state   {consequence(job, outcome, committed=watched.committed)}", err=True)
+    click.echo(f"  state   {consequence(job, outcome, run_folder, committed=watched.committed)}", err=True)
     click.echo(f"  run     {os.path.relpath(run_folder)}", err=True)
     return 1

@@ -198,18 +198,18 @@ class Writer:
         chain.add(self._name(items.id.replace("_", " ")), _tidy(state))
 
     def _transaction(self, chain: Chain, transaction: Transaction) -> None:
+        made = {step.id for step in transaction.steps if step.shape.lists and step.batch is None}
         groups = [
             {
-                **({"rows": f"{{% ${source} %}}"} if source else {}),
+                **_rows(source, made),
                 "steps": [lowered(self._job, step, nested=True) for step in steps],
             }
             for source, steps in transaction.groups
         ]
         payload = {"groups": groups, **self._together(transaction)}
-        lists = [step for step in transaction.steps if step.shape.lists and step.batch is None]
         state = self._top("db_transaction", describe_all(transaction), payload, ["Conflict", "Transient"])
-        for step in lists:
-            state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
+        for step_id in sorted(made):
+            state["Assign"][step_id] = f"{{% $states.result.Payload.lists.{step_id} %}}"
         chain.add(self._name(title(transaction)), _tidy(state))
 
     def _together(self, transaction: Transaction) -> dict[str, Any]:
@@ -329,6 +329,13 @@ class Writer:
 
 _AT = {"at": "{% $states.input %}"}
 _AT_RUN = {"at": {"run": "{% $run %}"}}
+
+
+def _rows(source: str | None, made: set[str]) -> dict[str, Any]:
+    """The records of a transaction's group: none, those the transaction itself makes, or a reference."""
+    if source is None:
+        return {}
+    return {"rows_of": source} if source in made else {"rows": f"{{% ${source} %}}"}
 
 
 def _masked(mask: tuple[str, str] | None) -> dict[str, Any]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from portl.jobs import Job, StepSpec, arrange, is_call, is_database, neighbours, source_of, touches_same, walk_steps
+from portl.jobs import (
+    Job,
+    StepSpec,
+    arrange,
+    is_call,
+    is_database,
+    neighbours,
+    source_of,
+    touches_itself,
+    touches_same,
+    walk_steps,
+)
 
 DEFAULT_CHUNK = 500
 
@@ -33,7 +44,8 @@ class Transaction:
     @property
     def unit(self) -> str:
         """What it is called: its first and last step."""
-        return f"{self.steps[0].id}..{self.steps[-1].id}"
+        first, last = self.steps[0].id, self.steps[-1].id
+        return first if first == last else f"{first}..{last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +179,7 @@ class Segmenter:
 
     def _fused(self, run: list[StepSpec], source: str, mask: tuple[str, str] | None) -> Iterator[Unit]:
         pairs = ((one, other) for at, one in enumerate(run) for other in run[at + 1 :])
-        if any(touches_same(one, other) for one, other in pairs):
+        if any(touches_same(one, other) for one, other in pairs) or any(touches_itself(step) for step in run):
             yield from self._committed(tuple(run), source, mask)
         else:
             for step in run:

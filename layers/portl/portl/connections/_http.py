@@ -89,7 +89,7 @@ class HttpConnection:
 
     def _address(self, url: str) -> tuple[str, bool]:
         """The whole address, and whether it is under the base, so that the connection's headers may go there."""
-        if "://" not in url:
+        if not url.lower().startswith(("http://", "https://")):
             return f"{self._base}/{url.lstrip('/')}", True
         mine, theirs = urlsplit(self._base), urlsplit(url)
         return url, (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.exceptions
 from pg8000.converters import make_params
-from pg8000.core import CoreConnection
+from pg8000.core import IN_TRANSACTION, CoreConnection
 
 from portl.connections._models import PostgresSpec
 from portl.connections._postgres_errors import connection_lost, database_error
@@ -146,6 +146,9 @@ class PostgresConnection:
         except BaseException:
             self._rollback()
             raise
+        if self._raw._transaction_status != IN_TRANSACTION:  # noqa: SLF001 - only the server's last word tells
+            text = "the transaction was ended by a statement inside it: what was written before that is committed"
+            raise DatabaseError(text, code="D111", hint="leave COMMIT and ROLLBACK out of what the job calls")
         self.execute("COMMIT")
 
     def table(self, name: str) -> dict[str, Column]:

@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from portl.errors import MissingVariable, SetupError
 from portl.values import REDACTOR
 
 _MARK = re.compile(r"\$\{(env|secret):([^}]*)\}")
+_PASSWORD = re.compile(r"://[^/@:]*:(.+)@")
+"""Whatever stands there, also where the rest is no address."""
 KEPT_S = 300.0
 _kept: dict[tuple[str, str], tuple[float, str]] = {}
 
@@ -58,7 +60,7 @@ def _look_up(kind: str, name: str) -> str:
         value = _on_aws(kind, name)
     if not value:
         what = f"${{{kind}:{name}}}"
-        hint = f"set the environment variable {variable}, or try the job with --demo"
+        hint = f"set the environment variable {variable}"
         raise MissingVariable(f"{what} has no value", code="V101", hint=hint)
     if kind == "secret":
         REDACTOR.add(value)
@@ -91,8 +93,6 @@ def _on_aws(kind: str, name: str) -> str:
 
 
 def _hide_password(text: str) -> None:
-    if "://" in text and "@" in text:
-        password = urlsplit(text).password
-        if password:
-            REDACTOR.add(password)
-            REDACTOR.add(unquote(password))
+    for password in _PASSWORD.findall(text):
+        REDACTOR.add(password)
+        REDACTOR.add(unquote(password))

@@ -7,7 +7,8 @@ import re
 _TOKEN = re.compile(
     r"""
     (?P<skip>
-        '(?:[^']|'')*'                      # text
+        \b[eE]'(?:[^'\\]|\\.|'')*'          # text with escapes
+      | '(?:[^']|'')*'                      # text
       | "(?:[^"]|"")*"                      # an identifier
       | --[^\n]*                            # a comment to the line's end
       | /\*.*?\*/                           # a comment

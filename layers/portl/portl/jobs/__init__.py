@@ -16,7 +16,16 @@ from portl.jobs._models import (
 )
 from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._spec_text import decode_spec, encode_spec
-from portl.jobs._transactions import DATABASES, Arrangement, arrange, is_call, is_database, neighbours, touches_same
+from portl.jobs._transactions import (
+    DATABASES,
+    Arrangement,
+    arrange,
+    is_call,
+    is_database,
+    neighbours,
+    touches_itself,
+    touches_same,
+)
 
 __all__ = [
     "CODES",
@@ -45,6 +54,7 @@ __all__ = [
     "reads",
     "source_of",
     "step_names",
+    "touches_itself",
     "touches_same",
     "walk_steps",
 ]

@@ -15,7 +15,7 @@ from portl.jobs._models import RESERVED, Job, StepSpec, walk_steps
 from portl.jobs._references import as_step_reference, source_of
 from portl.jobs._transactions import check_transaction
 from portl.jobs._yaml import Document, Path
-from portl.values import Compiled, Reference, compile_value
+from portl.values import Compiled, Reference, compile_value, is_condition
 
 _AWS_JSONATA = re.compile(r"^\{%.*%\}$", re.DOTALL)
 
@@ -213,6 +213,9 @@ def _expressions(check: Check, step: StepSpec) -> None:
     """J101, J201 to J206: every reference of the step's expressions leads somewhere."""
     base = check.paths[step.id]
     for where, value in step.expressions():
+        if where in (("when",), ("if",)) and not is_condition(value):
+            hint = "such as \"{{ row.state == 'new' }}\""
+            check.add((*base, *where), "J004", f"{where[0]} is exactly one {{{{ expression }}}}, true or false", hint)
         for path, text in _leaves(value, (*base, *where)):
             compiled = _compile(check, path, text)
             for reference in compiled.references if compiled else ():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from portl.jobs._models import Job, StepSpec, Transaction, walk_steps
-from portl.jobs._references import reads
+from portl.jobs._references import reads, source_of, step_names
 
 DATABASES = frozenset({"postgres"})
 CALLS = frozenset({"http", "lambda"})
@@ -120,6 +120,12 @@ def touches_same(first: StepSpec, second: StepSpec) -> bool:
     return bool(left[0] & right[0]) or bool(left[0] and right[1]) or bool(right[0] and left[1])
 
 
+def touches_itself(step: StepSpec) -> bool:
+    """Whether the order of records matters inside a conditional: its branches write and read the same tables."""
+    inner = [each for each in walk_steps([step]) if each.connects_to in DATABASES]
+    return any(touches_same(one, other) for at, one in enumerate(inner) for other in inner[at + 1 :])
+
+
 def _touched(step: StepSpec) -> tuple[frozenset[str], bool]:
     """The tables written, and whether SQL text is run that may read any table."""
     all_steps = list(walk_steps([step]))
@@ -150,6 +156,7 @@ def check_transaction(job: Job) -> Iterator[Problem]:
         yield ("", "J401", "triggers are not in this version", "leave them out")
     wanted = job.transaction
     if wanted is None:
+        yield from _cut_apart(job)
         return
     if wanted.staging:
         yield ("", "J401", "transaction.staging is not in this version", "leave it out")
@@ -163,6 +170,21 @@ def check_transaction(job: Job) -> Iterator[Problem]:
         yield from _arranged(job, wanted)
 
 
+def _cut_apart(job: Job) -> Iterator[Problem]:
+    """J306: a call between database steps that touch the same table; all records of a chunk would pass the first one first."""
+    for group in neighbours(job.steps):
+        if group[0].batch is None or any(step.batch is not None and step.batch.size == 1 for step in group):
+            continue
+        for at, step in enumerate(group):
+            before = [each for each in group[:at] if is_database(each)]
+            after = [each for each in group[at + 1 :] if is_database(each)]
+            mixed = is_call(step) and is_database(step) and touches_itself(step)
+            around = not is_database(step) and any(touches_same(one, other) for one in before for other in after)
+            if mixed or around:
+                text = f'"{step.id}" stands between database steps on the same table: records would not go one after another'
+                yield (step.id, "J306", text, "write a transaction with scope: chunk, or batch.size: 1")
+
+
 def _one_database(job: Job, wanted: Transaction) -> Iterator[Problem]:
     for step in walk_steps(job.steps):
         if step.connects_to in DATABASES and step.connection not in (None, wanted.connection):
@@ -173,8 +195,22 @@ def _one_database(job: Job, wanted: Transaction) -> Iterator[Problem]:
 def _arranged(job: Job, wanted: Transaction) -> Iterator[Problem]:
     inline = wanted.external == "inline"
     if wanted.scope == "db":
-        yield from arrange(job.steps, inline=inline).problems
+        arranged = arrange(job.steps, inline=inline)
+        yield from arranged.problems
+        yield from _made_inside(arranged.inside)
         return
     for group in neighbours(job.steps):
         if group[0].batch is not None:
             yield from arrange(group, inline=inline).problems
+
+
+def _made_inside(inside: Sequence[StepSpec]) -> Iterator[Problem]:
+    """J305: a batch over a list that only the open transaction makes, and that is no rows of a query."""
+    made = {step.name: step for step in inside}
+    for step in inside:
+        if step.batch is None or not step_names(step.batch.source) & made.keys():
+            continue
+        source = source_of(step)
+        if source is None or source[1] not in made[source[0]].shape.lists:
+            text = f'the batch of "{step.id}" goes over something that only the transaction makes'
+            yield (step.id, "J305", text, "batch over the rows of a db.query_many")

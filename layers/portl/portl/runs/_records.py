@@ -16,7 +16,7 @@ from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import Task
-from portl.values import Compiled, compile_value, to_json
+from portl.values import Compiled, compile_value, decide, to_json
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ MOST_SLEPT_S = 5.0
 
 def chosen(node: Node, scope: Scope) -> bool:
     """Whether the step's ``when`` lets the record in."""
-    return node.when is None or bool(node.when.render(scope))
+    return node.when is None or decide(node.when, scope)
 
 
 def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:

@@ -34,6 +34,8 @@ class Group:
 
     steps: tuple[dict[str, Any], ...]
     rows: Rows | None
+    rows_of: str | None = None
+    """The step of the same Task that makes the records, when one does."""
 
 
 @dataclass(slots=True)
@@ -113,7 +115,11 @@ class Payload:
         at_rows = self.event.get("at", {}).get("rows")
         listed = self.event.get("groups") or [{"steps": self.event.get("steps") or [self.event["step"]], "rows": at_rows}]
         return tuple(
-            Group(tuple(decode_spec(step) for step in each["steps"]), Rows(**each["rows"]) if each.get("rows") else None)
+            Group(
+                tuple(decode_spec(step) for step in each["steps"]),
+                Rows(**each["rows"]) if each.get("rows") else None,
+                each.get("rows_of"),
+            )
             for each in listed
         )
 

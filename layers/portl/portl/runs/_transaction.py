@@ -50,7 +50,7 @@ class Unit:
         self._tallies: dict[str, Tally] = {}
         self._started = time.monotonic()
         self._finished = 0
-        self._answer: dict[str, Any] = {}
+        self._made: dict[str, Rows] = {}
 
     def run(self) -> dict[str, Any]:
         """Begins, does every group, commits; any failure rolls back."""
@@ -58,13 +58,17 @@ class Unit:
         with database.transaction():
             self._prepare(database)
             for group, nodes in self._groups:
-                if group.rows is None:
+                rows = self._made.get(group.rows_of) if group.rows_of else group.rows
+                if rows is not None:
+                    self._over(rows, nodes)
+                elif group.rows_of is None:
                     self._once(nodes)
-                else:
-                    self._over(group.rows, nodes)
             for step_id, tally in self._tallies.items():
                 tally.keep(self._task, step_id)
-        return {"records": self._finished, "failed": 0, **self._answer}
+        lists = {step_id: rows.to_json() for step_id, rows in self._made.items()}
+        # a step that stands alone answers its rows as every source does
+        alone = {"rows": next(iter(lists.values()))} if len(lists) == 1 else {}
+        return {"records": self._finished, "failed": 0, **alone, **({"lists": lists} if lists else {})}
 
     def _connection(self) -> str:
         for _, nodes in self._groups:
@@ -91,7 +95,9 @@ class Unit:
             self._task.folder.write(f"results/{step_id}.json", result)
             steps.whole[step_id] = result
             steps.forget(step_id)
-            self._answer |= answer_of(result)
+            answer = answer_of(result)
+            if "rows" in answer:
+                self._made[step_id] = Rows(**answer["rows"])
 
         for node in nodes:
             self._walk(node, self._task.scope(steps), None, keep)

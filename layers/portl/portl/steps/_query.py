@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +12,9 @@ from portl.connections import bind_names
 from portl.jobs import StepSpec, closest
 from portl.runs import Scope, Statement
 from portl.values import compile_value
+
+_FIRST = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s)*\b([A-Za-z]+)", re.DOTALL)
+_BOUNDS = frozenset({"abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"})
 
 
 class QuerySpec(StepSpec):
@@ -31,6 +35,9 @@ class QuerySpec(StepSpec):
         if "{{" in self.sql:
             yield ("sql",), "J304", "SQL takes no expressions: values are bound", "write :name and give it under params"
             return
+        first = _FIRST.match(self.sql)
+        if first and first[1].lower() in _BOUNDS:
+            yield ("sql",), "J304", f"{first[1].upper()} is not for a step: Portl begins and ends transactions", "leave it out"
         _, names = bind_names(self.sql)
         for name in names:
             if name not in self.params:

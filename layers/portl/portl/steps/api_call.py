@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections, resolve
 from portl.jobs import ResultShape, StepSpec
 from portl.runs import Request, Scope, StepType, run_step
-from portl.values import compile_value
+from portl.values import canonical_json, compile_value
 
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
@@ -67,12 +67,23 @@ class Calling:
         return Request(
             connection=self._connection,
             method=self._spec.method,
-            url=str(self._url.render(scope)),
+            url=self._address(scope),
             headers={**({"Idempotency-Key": str(key)} if key is not None else {}), **headers},
             expect=tuple(self._spec.expect),
             timeout_s=self._spec.timeout_s,
-            **self._parts.render(scope),
+            **self._body(scope),
         )
+
+    def _address(self, scope: Scope) -> str:
+        """A path stays under the connection's base, whatever a record holds; only ``url`` names another host."""
+        text = str(self._url.render(scope))
+        return text if self._spec.path is None else "/" + text.lstrip("/")
+
+    def _body(self, scope: Scope) -> dict[str, Any]:
+        parts: dict[str, Any] = self._parts.render(scope)
+        if parts["body"] is not None and not isinstance(parts["body"], str):
+            parts["body"] = canonical_json(parts["body"])
+        return parts
 
     def result(self, answer: Any) -> Any:
         """``{status, headers, json | text}``."""

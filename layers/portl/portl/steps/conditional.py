@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.jobs import AnyStep, ResultShape, StepSpec
 from portl.runs import Decide, Scope, StepType, run_step
-from portl.values import compile_value
+from portl.values import compile_value, decide
 
 
 class Conditional(StepSpec):
@@ -40,7 +40,7 @@ class Deciding:
 
     def plan(self, scope: Scope) -> Decide:
         """The branch for one record."""
-        return Decide("then" if self._if.render(scope) else "else")
+        return Decide("then" if decide(self._if, scope) else "else")
 
     def result(self, answer: Any) -> Any:
         """``{branch}``."""

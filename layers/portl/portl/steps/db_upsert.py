@@ -90,7 +90,9 @@ def upsert_sql(spec: DbUpsert, columns: Sequence[str], *, has_id: bool) -> str:
 def _action(spec: DbUpsert, others: list[str]) -> str:
     if spec.conflict == "skip":
         return "DO NOTHING"
-    chosen = spec.update_columns if spec.update_columns is not None else others
+    chosen = list(spec.update_columns) if spec.update_columns is not None else others
+    if spec.newer_by is not None and spec.newer_by not in chosen:
+        chosen = [*chosen, spec.newer_by]  # what it is judged by must move with it
     form = "{0} = COALESCE(excluded.{0}, t.{0})" if spec.conflict == "merge_non_null" else "{0} = excluded.{0}"
     sets = ", ".join(form.format(quote_identifier(name)) for name in chosen or spec.key)
     if spec.newer_by is None:

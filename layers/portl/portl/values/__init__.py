@@ -1,5 +1,6 @@
 """Values: sandboxed expressions, mapping and coercion of fields, redaction of secrets."""
 
+from portl.values._condition import decide, is_condition
 from portl.values._json import canonical_json, to_json
 from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
 from portl.values._redaction import REDACTOR, Redactor, redact
@@ -20,6 +21,8 @@ __all__ = [
     "canonical_json",
     "compile_mapping",
     "compile_value",
+    "decide",
+    "is_condition",
     "redact",
     "to_json",
 ]
