@@ -32,7 +32,7 @@ def missing(value):
 
 
 def advice(variable):
-    return f"set the environment variable {variable}, or try the job with --demo"
+    return f"set the environment variable {variable}"
 
 
 def test_every_mark_in_a_tree_is_replaced_and_all_else_stays(monkeypatch):

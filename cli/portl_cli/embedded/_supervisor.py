@@ -69,6 +69,7 @@ def _supervise(base: Path, binaries: Path, tell: int) -> None:
             time.sleep(LOOK_EVERY_S)
     finally:
         _stop(server, base)
+        os.close(alive)  # before users.lock, whatever order a process's end would let go of them in
 
 
 def _postgres(base: Path, binaries: Path, port: int) -> subprocess.Popen[bytes]:

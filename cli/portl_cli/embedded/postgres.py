@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from portl.errors import SetupError
 from portl_cli.embedded._binaries import find_binaries, reachable
@@ -82,15 +84,24 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _running(base: Path) -> str | None:
-    """The url, if the supervisor that wrote it lives; a state file alone may be left from before a power cut."""
+    """The url, if the supervisor that wrote it lives and the server listens.
+
+    A state file alone may be left from before a power cut, and a server that crashed is noticed a moment later.
+    """
     handle = os.open(base / SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _url(base)
+        url = _url(base)
+        return url if url and _listens(url) else None
     finally:
         os.close(handle)
     return None
+
+
+def _listens(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", urlsplit(url).port)) == 0
 
 
 def _url(base: Path) -> str | None:

@@ -65,9 +65,10 @@ class LambdaConnection:
         """
         event = invocation == "event"
         text = json.dumps(payload, ensure_ascii=False, allow_nan=False)
-        if len(text.encode()) > MOST_BYTES[event]:
+        size = len(text.encode())
+        if size > MOST_BYTES[event]:
             hint = "send less, or a reference to it"
-            raise FunctionError(f"the payload has {len(text):,} bytes", code="L104", hint=hint, detail=self._detail())
+            raise FunctionError(f"the payload has {size:,} bytes", code="L104", hint=hint, detail=self._detail())
         return _current().invoke(self._target, text, event=event)
 
     def close(self) -> None:
@@ -88,6 +89,10 @@ def failed(target: Target, error_type: str, message: str) -> FunctionError:
     return FunctionError(text, code=code, hint="look into the function's log", outcome=outcome, detail=detail)
 
 
+_PATIENT: dict[str, Any] = {"read_timeout": 905, "retries": {"total_max_attempts": 1}}
+"""A function may run 15 minutes; a client that gives up earlier and tries again would run it twice."""
+
+
 class Boto3Invoker:
     """Functions on AWS. A folder's function is ``<stack>-<folder>``."""
 
@@ -97,12 +102,13 @@ class Boto3Invoker:
     def invoke(self, target: Target, payload: str, *, event: bool) -> Any:
         """See FunctionInvoker."""
         import boto3
+        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
         if target.kind == "file":
             raise FunctionError(f"{target.name} is local only", code="L107", hint="make it a folder of functions/")
         name = target.name if target.kind == "arn" else f"{os.environ.get('PORTL_STACK', '')}-{target.name}"
-        client = self._clients["lambda"] = self._clients.get("lambda") or boto3.client("lambda")
+        client = self._clients["lambda"] = self._clients.get("lambda") or boto3.client("lambda", config=Config(**_PATIENT))
         try:
             answer = client.invoke(
                 FunctionName=name, InvocationType="Event" if event else "RequestResponse", Payload=payload.encode()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -74,13 +74,15 @@ class HttpConnection:
         elif form is not None:
             extra["data"] = dict(form)
         try:
-            answer = self._client.request(method, address, headers=sent, params=dict(query) if query else None, **extra)
+            answer = self._client.request(method, address, headers=sent, params=query_of(address, query), **extra)
         except httpx.TimeoutException as problem:
             raise self._lost("H103", method, address, "did not answer in time", "raise timeout_s", problem) from problem
-        except httpx.TransportError as problem:
+        except (httpx.TransportError, httpx.DecodingError) as problem:
             raise self._lost("H102", method, address, "could not be reached", "is it running?", problem) from problem
         except (httpx.InvalidURL, ValueError, TypeError) as problem:
-            raise HttpError(f"{method} {address}: {problem}", code="H105", hint="check url, headers and query") from problem
+            raise HttpError(
+                f"{method} {_plain(address)}: {type(problem).__name__}", code="H105", hint="check url, headers and query"
+            ) from problem
         return self._judge(method, address, answer, expect)
 
     def close(self) -> None:
@@ -129,6 +131,13 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def query_of(address: str, more: Mapping[str, Any] | None) -> list[tuple[str, Any]] | None:
+    """The query of an address with more of it; None leaves the address as it is."""
+    if not more:
+        return None
+    return [*parse_qsl(urlsplit(address).query, keep_blank_values=True), *httpx.QueryParams(dict(more)).multi_items()]
+
+
 def _plain(address: str) -> str:
     """The address without user and password."""
     parts = urlsplit(address)
@@ -139,10 +148,11 @@ def retry_after(value: str | None) -> float | None:
     """Seconds of a Retry-After header, a number or a date. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isascii() and value.strip().isdigit():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -12,14 +12,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.exceptions
 from pg8000.converters import make_params
 from pg8000.core import IN_TRANSACTION, CoreConnection
 
-from portl.connections._models import PostgresSpec
+from portl.connections._models import PostgresSpec, SslMode
 from portl.connections._postgres_errors import connection_lost, database_error
 from portl.errors import DatabaseError
 
@@ -93,12 +93,15 @@ def parse_url(url: str) -> Target:
 def tls(spec: PostgresSpec, target: Target) -> ssl.SSLContext | bool | None:
     """What pg8000 takes: a context to insist on TLS, False for none, None to prefer it without checking."""
     mode = spec.sslmode or target.options.get("sslmode") or ("disable" if target.loopback else "verify-full")
+    if mode not in get_args(SslMode):
+        hint = f"one of {', '.join(get_args(SslMode))}"
+        raise DatabaseError(f"sslmode {mode!r} is none that libpq knows", code="D101", hint=hint)
     if mode == "disable" or target.host.startswith("/"):
         return False
     if mode in ("allow", "prefer"):
         return None
     context = ssl.create_default_context(cafile=spec.sslrootcert or target.options.get("sslrootcert"))
-    if mode != "verify-full":
+    if mode in ("require", "verify-ca"):
         context.check_hostname = False
     if mode == "require" and not (spec.sslrootcert or target.options.get("sslrootcert")):
         context.verify_mode = ssl.CERT_NONE
@@ -206,7 +209,7 @@ class PostgresConnection:
             text = f"{self.name}: {where} cannot be reached: {problem}"
             raise DatabaseError(text, code="D101", outcome="Transient", hint=hint, detail={"server": where}) from problem
         try:
-            return CoreConnection(
+            raw = CoreConnection(
                 target.user,
                 host=target.host,
                 database=target.database,
@@ -215,10 +218,12 @@ class PostgresConnection:
                 application_name=target.options.get("application_name", "portl"),
                 sock=sock,
             )
+            raw._usock.settimeout(None)  # noqa: SLF001 - the time limit was for connecting; a statement has its own
+            return raw  # noqa: TRY300 - what is refused is handled below
         except pg8000.exceptions.DatabaseError as problem:
             sock.close()
             raise database_error(problem, "", (), ()) from problem
-        except (pg8000.exceptions.InterfaceError, OSError) as problem:
+        except (pg8000.exceptions.InterfaceError, OSError, UnicodeDecodeError) as problem:
             sock.close()
             hint = "off loopback the server's certificate must be right: see sslmode"
             raise DatabaseError(f"{self.name}: {where}: {problem}", code="D101", hint=hint) from problem
@@ -230,7 +235,6 @@ class PostgresConnection:
             sock.connect(f"{target.host}/.s.PGSQL.{target.port}")
             return sock
         sock = socket.create_connection((target.host, target.port), self._spec.connect_timeout_s)
-        sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return sock

@@ -12,10 +12,10 @@ _TOKEN = re.compile(
       | "(?:[^"]|"")*"                      # an identifier
       | --[^\n]*                            # a comment to the line's end
       | /\*.*?\*/                           # a comment
-      | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)   # dollar quoting
+      | (?<![\w$])(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)   # dollar quoting
       | ::\w+ | :=                          # a cast, an assignment
     )
-    | :(?P<name>[A-Za-z_]\w*)
+    | (?<![\w\]]):(?P<name>[A-Za-z_]\w*)
     """,
     re.VERBOSE | re.DOTALL,
 )
