@@ -31,6 +31,10 @@ def connect(url: str) -> Connection:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     with start_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
+    base = server.log.parent  # as root it is not in pytest's folder, and nobody else would remove it
+    with (base / "supervisor.lock").open("rb") as ended:
+        fcntl.flock(ended, fcntl.LOCK_EX)
+    shutil.rmtree(base)
 
 
 @pytest.fixture

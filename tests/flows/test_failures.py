@@ -279,3 +279,12 @@ def test_a_call_refused_behind_the_commit_says_how_many_calls_are_open(
     file = write_records(tmp_path / "in.csv", given)
     ended = portl(tmp_path, "run", str(job), "--param", f"path={file}", PG_URL=postgres_url, NOTIFY_URL=peer.url)
     assert (ended.code, len(tables()[0]), "committed; 9 calls open" in ended.err) == (1, 7, True), ended.err
+
+
+def test_a_function_in_a_file_runs_here_and_is_refused_by_build(tmp_path: Path) -> None:
+    job = project(tmp_path, {"function: ingestor": "function: 'own.py:enrich'"})
+    ended = portl(tmp_path, "build", "--project", str(job.parent))
+    assert (ended.code, "local only" in ended.err) == (2, True), ended.err
+    other = project(tmp_path, {"function: ingestor": "function: 'http://somewhere'"})
+    ended = portl(tmp_path, "check", str(other))
+    assert (ended.code, "J004 function" in ended.err) == (2, True), ended.err

@@ -98,3 +98,8 @@ def test_the_nearest_name_is_meant_and_a_far_one_lists_what_is_known():
     assert closest("cod", ["code", "name"]) == 'did you mean "code"?'
     assert closest("zzz", ["code", "name"]) == "known here: code, name"
     assert closest("zzz", []) == ""
+
+
+def test_a_misspelt_field_does_not_hide_a_wrong_reference_elsewhere(good, parse):
+    wrong = good.replace("method: POST", "metod: POST").replace("row.code", "rwo.code", 1)
+    assert {finding.code for finding in parse(wrong)[1]} >= {"J002", "J206"}

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from portl.connections import parse_target
+from portl.errors import JobError
+from portl.jobs import Job
 from portl_cli.commands._deployment import with_block
 from portl_cli.commands._project import TEMPLATE, Project, compiled, find_project
 from portl_cli.compile import definition_text
@@ -33,9 +36,19 @@ def command(*, check: bool, project: Path) -> int:
     return 1 if check and changed else 0
 
 
+def _deployable(path: Path, job: Job) -> None:
+    for name, spec in job.connections.items():
+        if spec.get("type") == "lambda" and parse_target(str(spec["function"])).kind == "file":
+            raise JobError(
+                f"{path}: connection {name} names {spec['function']}, which is local only: make it a function's folder"
+            )
+
+
 def outputs(project: Project) -> dict[Path, str]:
     """What the project's generated files should hold."""
     jobs = [(path, compiled(path)[1]) for path in project.jobs]
+    for path, job in jobs:
+        _deployable(path, job.job)
     texts = {path.parent / f"{job.job.job}.asl.json": definition_text(job.definition) for path, job in jobs}
     template = project.root / TEMPLATE
     texts[template] = with_block(template.read_text("utf-8"), [job for _, job in jobs])

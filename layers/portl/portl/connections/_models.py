@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
 
+FUNCTION = r"\$\{|^arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$|^[^:]+\.py:[A-Za-z_]\w*$|^[A-Za-z][\w-]*$"
+"""A variable, an ARN, ``file.py:function`` or a folder's name."""
+
+
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +42,7 @@ class LambdaSpec(_Spec):
     """A Lambda function: a folder of ``functions/``, an ARN, or (local only) ``file.py:function``."""
 
     type: Literal["lambda"]
-    function: str
+    function: str = Field(pattern=FUNCTION)
     region: str | None = None
 
 

@@ -38,8 +38,13 @@ class Check:
         self.findings.append(Diagnostic(self.file, spot.line, column, code, message, hint, path))
 
 
-def check_job(job: Job, file: str, document: Document, connections: Mapping[str, type[BaseModel]]) -> list[Diagnostic]:
-    """Every finding in a job whose form is right. ``connections`` are the models of connections by ``type``."""
+def check_job(
+    job: Job, file: str, document: Document, connections: Mapping[str, type[BaseModel]], *, whole: bool = True
+) -> list[Diagnostic]:
+    """Every finding in a job whose form is right. ``connections`` are the models of connections by ``type``.
+
+    ``whole`` is false when steps of the job could not be read: then nothing is said of its transaction.
+    """
     check = Check(job, file, document)
     check.paths = dict(step_paths(job.steps, ("steps",)))
     _names(check)
@@ -53,7 +58,7 @@ def check_job(job: Job, file: str, document: Document, connections: Mapping[str,
         for path, code, message, hint in step_findings(step):
             check.add((*check.paths[step.id], *path), code, message, hint)
         check.order.setdefault(step.name, []).append(step)
-    if not check.findings:
+    if whole and not check.findings:
         for step_id, code, message, hint in check_transaction(job):
             check.add(check.paths.get(step_id, ("transaction",) if job.transaction else ("triggers",)), code, message, hint)
     return check.findings

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,41 @@ def parse_job(
     try:
         job = Job.model_validate(document.value, context={"step_types": step_types})
     except ValidationError as problem:
-        return None, sorted(_finding(file, document, error, step_types) for error in problem.errors())
+        findings = [_finding(file, document, error, step_types) for error in problem.errors()]
+        return None, sorted({*findings, *_findings_beside(file, document, problem, step_types, connections)})
     return job, sorted(set(check_job(job, file, document, connections)))
+
+
+def _findings_beside(
+    file: str,
+    document: Document,
+    problem: ValidationError,
+    step_types: Mapping[str, type[StepSpec]],
+    connections: Mapping[str, type[BaseModel]],
+) -> list[Diagnostic]:
+    """What is wrong besides the form of some parts: those parts are left out, and nothing is said that they could explain."""
+    broken = {error["loc"][0] for error in problem.errors() if error["loc"]} - {"steps"}
+    rest = {key: value for key, value in document.value.items() if key not in broken}
+    rest = {"version": 2, "job": "unnamed", **rest}
+    try:
+        job = Job.model_validate(rest, context={"step_types": step_types, "lenient": True})
+    except ValidationError:
+        return []
+    known = {str(value) for key in ("id", "save_as") for value in _values_of(document.value, key)}
+    quiet = {"J202", "J204", "J205"} if broken else {"J202"}
+    found = check_job(job, file, document, connections, whole=False)
+    return [each for each in found if each.code not in quiet and not (each.code == "J201" and _names_one(each, known))]
+
+
+def _values_of(value: Any, key: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from (item for name, item in value.items() if name == key)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _values_of(item, key)
+
+
+def _names_one(finding: Diagnostic, names: set[str]) -> bool:
+    return any(f'"{name}"' in finding.message for name in names)
 
 
 def _finding(file: str, document: Document, error: Any, step_types: Mapping[str, type[StepSpec]]) -> Diagnostic:
