@@ -138,7 +138,7 @@ BROKEN = {
     "UTF-16 told and not so": (
         b"a,b\n1,2\n",
         {"encoding": "utf-16"},
-        ("C113", 1, "the line is no UTF-16: UTF-16 stream does not start with BOM"),
+        ("C113", 1, "the line is no UTF-16: it does not start with a byte order mark"),
     ),
     "another encoding": ("a,b\n1,2\nx,é\n".encode("cp1252"), {}, ("C113", 3, "the line is no UTF-8: byte 3 is 0xe9")),
     "another encoding in the header": ("é,b\n".encode("cp1252"), {}, ("C113", 1, "the line is no UTF-8: byte 1 is 0xe9")),

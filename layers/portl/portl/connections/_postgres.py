@@ -6,6 +6,7 @@ pg8000 does not set TCP_NODELAY, and its default TLS neither verifies nor insist
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 from collections import OrderedDict
@@ -172,10 +173,11 @@ class PostgresConnection:
 
     def close(self) -> None:
         """Ends the connection; an open transaction rolls back."""
-        try:
+        wire: socket.socket | None = self._raw._usock  # noqa: SLF001 - pg8000 leaves it half closed when it was lost
+        with suppress(pg8000.exceptions.InterfaceError, OSError, AttributeError, ValueError):
             self._raw.close()
-        except (pg8000.exceptions.InterfaceError, OSError, AttributeError):
-            return  # it was lost, or dropped, before
+        if wire is not None:
+            _abandon(wire)
 
     def _drop(self) -> None:
         """Cuts the connection where an answer may be half read: the server rolls back what is open."""
@@ -221,10 +223,10 @@ class PostgresConnection:
             raw._usock.settimeout(None)  # noqa: SLF001 - the time limit was for connecting; a statement has its own
             return raw  # noqa: TRY300 - what is refused is handled below
         except pg8000.exceptions.DatabaseError as problem:
-            sock.close()
+            _abandon(sock)
             raise database_error(problem, "", (), ()) from problem
         except (pg8000.exceptions.InterfaceError, OSError, UnicodeDecodeError) as problem:
-            sock.close()
+            _abandon(sock)
             hint = "off loopback the server's certificate must be right: see sslmode"
             raise DatabaseError(f"{self.name}: {where}: {problem}", code="D101", hint=hint) from problem
 
@@ -242,3 +244,9 @@ class PostgresConnection:
 
 def _bound(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _abandon(sock: socket.socket) -> None:
+    """Closes a socket that pg8000 still reads through a file of its own: closing it alone would wait for that file."""
+    with suppress(OSError):
+        os.close(sock.detach())

@@ -93,9 +93,9 @@ class Lines:
             # The decoder reads ahead, but only when no whole line is left: what it could still decode says which line is bad.
             codec = problem.encoding if self._encoding in ("utf-16", "utf-32") else self._encoding
             before = problem.object[: problem.start].decode(codec).count("\n")
-            raise self._undecodable(self.number + len(self._pending) + before + 1, problem.reason) from None
-        except UnicodeError as problem:
-            raise self._undecodable(1, str(problem)) from None
+            raise self._undecodable(self.number + len(self._pending) + before + 1, _reason(problem)) from None
+        except UnicodeError:
+            raise self._undecodable(1, NO_BOM) from None
 
     def _codec(self, encoding: str | None) -> str:
         try:
@@ -142,3 +142,11 @@ class _Joined(io.RawIOBase):
         self._head = self._head[len(view) :]
         view[: len(data)] = data
         return len(data)
+
+
+NO_BOM = "it does not start with a byte order mark"
+
+
+def _reason(problem: UnicodeDecodeError) -> str:
+    """Python's reason, but for the missing mark, which its versions word differently and raise as different errors."""
+    return NO_BOM if "BOM" in problem.reason else problem.reason
