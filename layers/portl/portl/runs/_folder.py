@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from portl.errors import RunError, SetupError
@@ -64,12 +63,6 @@ class RunFolder:
         """Removes what is under a name, if anything."""
         if self.exists(name):
             self._store.delete(self._path(name))
-
-    def names(self, prefix: str) -> Iterator[str]:
-        """The names under a prefix, in order."""
-        start = len(self.run_id) + 1
-        for path in self._store.list(self._path(prefix)):
-            yield path[start:]
 
 
 def dump(value: Any) -> bytes:
