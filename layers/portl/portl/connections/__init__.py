@@ -2,6 +2,7 @@
 
 from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvoker, Target, failed, parse_target, use_invoker
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
+from portl.connections._outgoing import Outgoing, outgoing
 from portl.connections._registry import Connections
 from portl.connections._secrets import resolve, secret_variable, variables
 from portl.connections._sql_text import bind_names, quote_identifier, split_statements
@@ -14,10 +15,12 @@ __all__ = [
     "FunctionInvoker",
     "HttpSpec",
     "LambdaSpec",
+    "Outgoing",
     "PostgresSpec",
     "Target",
     "bind_names",
     "failed",
+    "outgoing",
     "parse_target",
     "quote_identifier",
     "resolve",

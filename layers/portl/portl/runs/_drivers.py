@@ -7,13 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
-from portl.runs._executor import Executor
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import part_name
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
-from portl.values import to_json
 
 CALLS_AT_ONCE = 8
 """Calls of one chunk under way together, unless the step says ``concurrency``."""
@@ -32,7 +30,7 @@ def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
 def _once(task: Task, node: Node) -> dict[str, Any]:
     steps = task.view(None)
     scope = task.scope(steps)
-    result = perform(node, scope, Executor(task), None) if chosen(node, scope) else None
+    result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
     task.folder.write(f"results/{node.spec.id}.json", result)
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
@@ -59,7 +57,7 @@ class Chunk:
         self._number = task.chunk or 0
         self._first = self._number * rows.size
         self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
-        self._executor = Executor(task)
+        self._executor = task.executor
         self._done: dict[int, Any] = {}
 
     def run(self) -> dict[str, Any]:
@@ -91,7 +89,7 @@ class Chunk:
         if left_out:
             tally.counts["left out"] = left_out
         tally.keep(self._task, self._node.spec.id)
-        branches = {name: tally.counts.get(name, 0) for name in self._node.branches} if self._node.branches else {}
+        branches = {name: sum(takes(each, name) for each in results) for name in self._node.branches}
         return {"records": len(results), "failed": 0, **branches}
 
     def _go(self) -> None:
@@ -122,13 +120,13 @@ class Chunk:
 
     def _chosen(self, scope: Mapping[str, Any], idx: int) -> bool:
         try:
-            return chosen(self._node, scope)
+            return chosen(self._node, scope, self._executor, idx)
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return to_json(perform(self._node, scope, self._executor, idx))
+            return perform(self._node, scope, self._executor, idx)
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 
