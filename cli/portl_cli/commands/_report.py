@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
+from portl.jobs import Job, StepSpec, is_call, is_database, place_in_job, walk_steps
 
 PRICE_PER_TRANSITION = 0.025 / 1000
 """US dollars, Standard Workflows, us-east-1. https://aws.amazon.com/step-functions/pricing/ (2026-11)"""
@@ -81,12 +81,15 @@ def first_error(run_folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def failure(job: Job, error: Mapping[str, Any] | None, cause: str) -> Iterator[str]:
+def failure(job: Job, file: Path, error: Mapping[str, Any] | None, cause: str) -> Iterator[str]:
     """The lines of a run that failed: where, why, and what to do."""
     if error is None:
         yield f"failed: {cause}"
         return
     yield f"failed in {_where(job, error['place'])}"
+    spot = place_in_job(file, error)
+    if spot is not None:
+        yield f"  job     {file}:{spot.line}:{spot.column}"
     yield f"  cause   {error['code']} {error['message']}"
     detail = error.get("detail", {})
     if detail.get("sql"):

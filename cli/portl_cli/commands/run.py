@@ -12,13 +12,13 @@ from typing import Any, TextIO
 
 import click
 
-from portl.errors import RunError
 from portl.jobs import Job
-from portl.runs import read_params
 from portl.values import redact
-from portl_cli.commands._project import SCHEMA, Project, compiled
+from portl_cli.commands._params import given_params
+from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
 from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
 from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
+from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled, definition_text
 from portl_cli.engine import Event, Execution, SystemClock, execute, load_machine
 
@@ -32,27 +32,41 @@ from portl_cli.engine import Event, Execution, SystemClock, execute, load_machin
     help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
 )
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
+@click.option("--dry-run", is_flag=True, help="Only show what it would do, as `portl plan`.")
+@click.option(
+    "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
+)
+@click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
-def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, time_scale: float) -> int:
+def command(
+    *,
+    job: Path,
+    params: tuple[str, ...],
+    demo: bool,
+    init_db: bool,
+    dry_run: bool,
+    sample: int,
+    intents: bool,
+    time_scale: float,
+) -> int:
     """Run JOB on this machine: the very state machine and handlers that would run on AWS.
 
     \b
     Example:
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    if dry_run:
+        return show_plan(job, params, sample=sample, demo=demo, as_json=False)
     project, found = compiled(job)
-    given = dict(_pair(text) for text in params)
-    try:
-        read_params(found.job.params, given)
-    except RunError as problem:
-        raise click.UsageError(f"{problem}{f'; {problem.hint}' if problem.hint else ''}") from None
+    given = given_params(found.job, params)
     run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
-    folder = job if job.is_dir() else job.parent
+    os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    folder = job_file(job).parent
     with surroundings(project, found.job, folder, run_folder, demo=demo) as around:
         _say(f"run {run_id}")
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
@@ -60,14 +74,7 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
             _say(f"tables from {apply_schema(found.job, folder).name}")
         watched = Watch(found, run_folder)
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
-        return _conclude(found.job, run_folder, ended, around, watched)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--param")
-    return name, value
+        return _conclude(found.job, job_file(job), run_folder, ended, around, watched)
 
 
 def _say(text: str) -> None:
@@ -116,7 +123,7 @@ def _execute(
         watched.close()
 
 
-def _conclude(job: Job, run_folder: Path, ended: Execution, around: Surroundings, watched: Watch) -> int:
+def _conclude(job: Job, file: Path, run_folder: Path, ended: Execution, around: Surroundings, watched: Watch) -> int:
     outcome = read_outcome(run_folder)
     if ended.status == "SUCCEEDED":
         calls = around.peer.calls() if around.peer else None
@@ -124,7 +131,7 @@ def _conclude(job: Job, run_folder: Path, ended: Execution, around: Surroundings
             click.echo(redact(line))
         click.echo(f"  run folder {os.path.relpath(run_folder)}")
         return 0
-    for line in failure(job, first_error(run_folder), f"{ended.error}: {ended.cause}"):
+    for line in failure(job, file, first_error(run_folder), f"{ended.error}: {ended.cause}"):
         click.echo(redact(line), err=True)
     click.echo(f"  state   {consequence(job, outcome, run_folder, committed=watched.committed)}", err=True)
     click.echo(f"  run     {os.path.relpath(run_folder)}", err=True)
