@@ -19,6 +19,7 @@ from portl.runs._intents import (
     Statement,
     document,
 )
+from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -61,4 +62,5 @@ __all__ = [
     "run_transaction",
     "single_step",
     "use_effects",
+    "use_progress",
 ]

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
+from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import part_name
 from portl.runs._rows import Rows, RowsReader
@@ -58,6 +59,7 @@ class Chunk:
         self._first = self._number * rows.size
         self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
         self._executor = task.executor
+        self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
 
     def run(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Chunk:
         results = [self._done.get(self._first + at) for at in range(len(records))]
         self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
         self._task.folder.delete(self._kept)
+        self._progress.end(len(results))
         return self._answer(results)
 
     def _earlier(self) -> list[list[Any]]:
@@ -97,6 +100,7 @@ class Chunk:
         if self._node.spec.connects_to is None or workers == 1:
             for idx, scope in self._pending():
                 self._done[idx] = self._one(idx, scope)
+                self._progress.at(len(self._done))
         else:
             self._at_once(workers)
 
@@ -159,6 +163,7 @@ class Chunk:
         finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
         for future in finished:
             self._settle(future, under_way.pop(future), failures)
+        self._progress.at(len(self._done))
 
     def _drain(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
         for future, idx in under_way.items():

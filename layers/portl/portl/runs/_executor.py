@@ -26,6 +26,7 @@ from portl.runs._intents import (
     Statement,
     document,
 )
+from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
 from portl.runs._steptype import Prepared
 from portl.stores import CsvDialect, open_input, read_csv
@@ -113,9 +114,13 @@ class LiveExecutor:
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
         columns, records = read_records(intent)
         writer = self._writer(step_id, str(intent.path))
-        for line, record in records:
+        progress = Progress([step_id], None, None)
+        for done, (line, record) in enumerate(records, 1):
             writer.add(record, line)
-        return writer.close(), columns
+            progress.at(done)
+        rows = writer.close()
+        progress.end(rows.count)
+        return rows, columns
 
     def _keep(self, records: list[Any], step_id: str) -> Rows:
         writer = self._writer(step_id)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
 from portl.jobs import DATABASES
 from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Begin
+from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, part_name
 from portl.runs._rows import Rows
@@ -95,12 +96,16 @@ class Unit:
         steps = self._task.view(rows)
         parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
+        progress, begun = Progress(ids, self._task.chunk, rows.count), self._finished
         for part in parts:
-            self._part(rows, part, nodes, steps, ids)
+            for done in self._part(rows, part, nodes, steps, ids):
+                progress.at(self._finished - begun + done)
             if self._task.chunk is None:
                 self._will_fit(rows)
+        progress.end(self._finished - begun)
 
-    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> None:
+    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> Iterator[int]:
+        """Does a part of the records and keeps its results; yields how many are done, record by record."""
         source = self._task.source(rows)
         base = self._task.scope(steps)
         inside = masked(self._task, steps, rows)
@@ -114,6 +119,7 @@ class Unit:
                 self._record(nodes, base, record, idx, steps)
             except StepError as problem:
                 raise problem.at(Place(record=idx, line=source.line(idx), file=rows.file or None)) from problem
+            yield at + 1
         for step_id in ids:
             results = steps.fresh[step_id]
             lines = [results.get(part * rows.size + at) for at in range(len(records))]

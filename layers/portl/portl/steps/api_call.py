@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.jobs import ResultShape, StepSpec
 from portl.runs import Request, Scope, StepType, run_step
-from portl.values import Unknown, as_string, canonical_json, compile_value
+from portl.values import Unknown, as_string, canonical_json, compile_value, to_json
 
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
@@ -80,7 +80,7 @@ class Calling:
         return as_string(url) if self._spec.path is None else as_string(url, lambda path: "/" + path.lstrip("/"))
 
     def _body(self, scope: Scope) -> dict[str, Any]:
-        parts: dict[str, Any] = self._parts.render(scope)
+        parts: dict[str, Any] = to_json(self._parts.render(scope))
         if parts["body"] is not None and not isinstance(parts["body"], (str, Unknown)):
             parts["body"] = canonical_json(parts["body"])
         return parts
