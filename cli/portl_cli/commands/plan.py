@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 
-from portl.connections import resolve
-from portl.jobs import walk_steps
 from portl.values import marked, redact
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import compiled, job_file
 from portl_cli.commands._report import failure
 from portl_cli.commands._scratch import scratch_databases
+from portl_cli.commands._surroundings import register_secrets
 from portl_cli.plan import Plan, PlanFailed, make_plan, plan_text
 
 _COLOURS: dict[str, dict[str, Any]] = {
@@ -50,10 +49,8 @@ def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, as
     """Makes the plan of a job and prints it; answers the exit code."""
     project, found = compiled(job)
     given = given_params(found.job, params)
-    specs = [*found.job.connections.values(), *(step.model_dump(by_alias=True) for step in walk_steps(found.job.steps))]
     with scratch_databases(project, found.job, job_file(job).parent, wanted=demo):
-        for spec in specs:
-            resolve(spec, leave_missing=True)
+        register_secrets(found.job, leave_missing=True)
         try:
             plan = make_plan(found, project.template.functions, given, size=sample)
         except PlanFailed as problem:

@@ -59,9 +59,13 @@ def resolve(value: Any, *, leave_missing: bool = False) -> Any:
     return text
 
 
+SECRETS_BEGIN = "PORTL_SECRET_"
+"""What the local environment variables of secrets begin with."""
+
+
 def secret_variable(name: str) -> str:
     """The environment variable that holds a secret locally: ``notify/token`` is in ``PORTL_SECRET_NOTIFY_TOKEN``."""
-    return "PORTL_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+    return SECRETS_BEGIN + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
 def _look_up(kind: str, name: str) -> str:

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Listener = Callable[[Mapping[str, Any]], None]
-"""Takes ``{step, chunk, done, of}``: records finished in this chunk (null: outside a Map), of how many in the whole list."""
+"""Takes ``{step, chunk, done, of, ended}``.
+
+``done`` are the records finished in this chunk (null: outside a Map), ``of`` how many the whole list has (null: not known yet);
+``ended`` says that the chunk is through.
+"""
 
 EVERY_S = 0.1
 _LISTENERS: list[Listener] = []
@@ -28,14 +32,14 @@ class Progress:
     def at(self, done: int) -> None:
         """So many records are finished; told at most ten times a second."""
         if _LISTENERS and time.monotonic() >= self._next:
-            self._tell(done)
+            self._tell(done, ended=False)
 
     def end(self, done: int) -> None:
         """The Task is through."""
         if _LISTENERS:
-            self._tell(done)
+            self._tell(done, ended=True)
 
-    def _tell(self, done: int) -> None:
+    def _tell(self, done: int, *, ended: bool) -> None:
         self._next = time.monotonic() + EVERY_S
         for step_id in self._step_ids:
-            _LISTENERS[0]({"step": step_id, "chunk": self._chunk, "done": done, "of": self._of})
+            _LISTENERS[0]({"step": step_id, "chunk": self._chunk, "done": done, "of": self._of, "ended": ended})

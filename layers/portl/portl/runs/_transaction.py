@@ -96,7 +96,7 @@ class Unit:
         steps = self._task.view(rows)
         parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
-        progress, begun = Progress(ids, self._task.chunk, rows.count), self._finished
+        progress, begun = Progress([node.spec.id for node in nodes], self._task.chunk, rows.count), self._finished
         for part in parts:
             for done in self._part(rows, part, nodes, steps, ids):
                 progress.at(self._finished - begun + done)
