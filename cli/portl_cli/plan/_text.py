@@ -99,7 +99,8 @@ def _count(plan: Plan, step_id: str) -> str:
         return ""
     if count < 0:
         return ": how many records it gives only a run will tell"
-    return f": {count:,} records" + (f", the first {plan.size} are shown" if count > plan.size else "")
+    shown_of = "the first is shown" if plan.size == 1 else f"the first {plan.size} are shown"
+    return f": {count:,} record{'' if count == 1 else 's'}" + (f", {shown_of}" if count > plan.size else "")
 
 
 def _described(note: Note) -> tuple[str, list[str]]:
