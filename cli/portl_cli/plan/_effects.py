@@ -25,6 +25,7 @@ from portl.runs import (
     Run,
     RunFolder,
     Statement,
+    Unit,
     document,
     outgoing_of,
     read_records,
@@ -105,10 +106,10 @@ class NotingExecutor:
         self._notes.add(to_json(document(intent, step=step_id, record=record, outgoing=request)))
 
     @contextmanager
-    def transaction(self, begin: Begin, seconds: float) -> Iterator[None]:  # noqa: ARG002 - see Executor
+    def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:  # noqa: ARG002 - see Executor
         """Notes beginning and end."""
         self.note(begin, step_id=begin.unit, record=None)
-        yield
+        yield Unit(self._folder, "", done=False)
         self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:

@@ -25,6 +25,7 @@ from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._transaction import run_transaction, single_step
+from portl.runs._units import Unit
 
 __all__ = [
     "MAX_CHUNKS",
@@ -53,6 +54,7 @@ __all__ = [
     "Statement",
     "StepType",
     "Task",
+    "Unit",
     "document",
     "handle",
     "outgoing_of",

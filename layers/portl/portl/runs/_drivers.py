@@ -35,7 +35,7 @@ def _once(task: Task, node: Node) -> dict[str, Any]:
     task.folder.write(f"results/{node.spec.id}.json", result)
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
-    tally.keep(task, node.spec.id)
+    tally.keep(task.folder, None, node.spec.id)
     return answer_of(result)
 
 
@@ -91,7 +91,7 @@ class Chunk:
         left_out = sum(each is None for each in results)
         if left_out:
             tally.counts["left out"] = left_out
-        tally.keep(self._task, self._node.spec.id)
+        tally.keep(self._task.folder, self._task.chunk, self._node.spec.id)
         branches = {name: sum(takes(each, name) for each in results) for name in self._node.branches}
         return {"records": len(results), "failed": 0, **branches}
 

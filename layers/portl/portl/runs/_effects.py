@@ -12,6 +12,7 @@ from portl.runs._executor import LiveExecutor
 from portl.runs._folder import RunFolder, runs_root
 from portl.runs._intents import Begin, Intent, Noted
 from portl.runs._steptype import Prepared
+from portl.runs._units import Unit
 from portl.values import Unknown
 
 
@@ -30,8 +31,8 @@ class Executor(Protocol):
         """Makes one attempt and answers the step's result, JSON. Raises StepError."""
         ...
 
-    def transaction(self, begin: Begin, seconds: float) -> AbstractContextManager[None]:
-        """A transaction that commits at the end; its statements have so many seconds."""
+    def transaction(self, begin: Begin, seconds: float) -> AbstractContextManager[Unit]:
+        """A transaction that commits at the end; its statements have so many seconds. What is ``done`` is not done again."""
         ...
 
 

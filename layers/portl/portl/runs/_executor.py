@@ -26,9 +26,11 @@ from portl.runs._intents import (
     Statement,
     document,
 )
+from portl.runs._ledger import Ledger, switched_on
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
 from portl.runs._steptype import Prepared
+from portl.runs._units import Unit, earlier_unit, new_unit
 from portl.stores import CsvDialect, open_input, read_csv
 from portl.values import TYPES, Unknown, redact, to_json
 
@@ -53,16 +55,28 @@ class LiveExecutor:
                 stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
 
     @contextmanager
-    def transaction(self, begin: Begin, seconds: float) -> Iterator[None]:
-        """See Executor. Two runs over the same tables queue; without the locks' order they could wait for each other."""
+    def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:
+        """See Executor. Two runs over the same tables queue; without the locks' order they could wait for each other.
+
+        The unit's ledger row is its first statement; what it makes is kept under a name of its own, and the row leads there.
+        """
         database = self._connections.get(begin.connection)
+        ledger = Ledger(database, self._run, begin.unit, begin.chunk) if begin.work and switched_on() else None
+        if ledger:
+            ledger.prepare()
         self.note(begin, step_id=begin.unit, record=None)
         with database.transaction():
             timeout = str(max(1, int(seconds * 1000)))
             database.execute("SELECT set_config('statement_timeout', $1, true)", (timeout,))
             for table in begin.locks:
                 database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
-            yield
+            earlier = ledger.claim(str(begin.work)) if ledger else None
+            unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
+            if not earlier:
+                self._folder = unit.folder
+            yield unit
+            if ledger and not earlier:
+                ledger.keep(unit.keep())
             self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
@@ -129,7 +143,7 @@ class LiveExecutor:
         return writer.close()
 
     def _writer(self, step_id: str, file: str = "") -> RowsWriter:
-        return RowsWriter(self._folder, f"results/{step_id}.rows", self._chunk_size, file)
+        return RowsWriter(self._folder, self._folder.ref(f"results/{step_id}.rows"), self._chunk_size, file)
 
 
 def outgoing_of(intent: Request, connections: Connections, key: str | Unknown) -> Outgoing:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from typing import Any
@@ -22,14 +23,29 @@ def runs_root() -> Store:
 
 
 class RunFolder:
-    """What one run keeps, under its id: ``run.json``, ``results/``, ``errors/``, ``stats/``. All of it is JSON."""
+    """What one run keeps, under its id: ``run.json``, ``results/``, ``errors/``, ``stats/``. All of it is JSON.
+
+    A name that begins with ``/`` is one from the root of all runs: what another run, or an attempt, has kept.
+    """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self.run_id = run_id
 
     def _path(self, name: str) -> str:
-        return f"{self.run_id}/{name}"
+        return name[1:] if name.startswith("/") else f"{self.run_id}/{name}"
+
+    def ref(self, name: str) -> str:
+        """The name by which any other Task of the run can read what is kept here under ``name``."""
+        return name
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of what is kept under a name."""
+        return hashlib.sha256(self._store.read(self._path(name))).hexdigest()
+
+    def attempt(self, name: str) -> Attempt:
+        """A folder inside this one for what an attempt makes before it is known to count."""
+        return Attempt(self, f"/{self.run_id}/attempts/{name}")
 
     def write(self, name: str, value: Any) -> None:
         """Puts one JSON value, whole or not at all."""
@@ -66,6 +82,41 @@ class RunFolder:
         """Removes what is under a name, if anything."""
         if self.exists(name):
             self._store.delete(self._path(name))
+
+
+class Attempt(RunFolder):
+    """What an attempt makes is kept under its own name (``at``, from the root); what it does not have is read of the run."""
+
+    def __init__(self, base: RunFolder, at: str) -> None:
+        super().__init__(base._store, base.run_id)  # noqa: SLF001 - its own kind
+        self._base = base
+        self.at = at
+
+    def _path(self, name: str) -> str:
+        return name[1:] if name.startswith("/") else f"{self.at[1:]}/{name}"
+
+    def ref(self, name: str) -> str:
+        """See RunFolder."""
+        return f"{self.at}/{name}"
+
+    def digest(self, name: str) -> str:
+        """See RunFolder."""
+        return super().digest(name) if super().exists(name) else self._base.digest(name)
+
+    def _load(self, content: bytes) -> Any:
+        return self._base._load(content)  # noqa: SLF001 - its own kind
+
+    def read(self, name: str) -> Any:
+        """See RunFolder."""
+        return super().read(name) if super().exists(name) else self._base.read(name)
+
+    def read_lines(self, name: str) -> list[Any]:
+        """See RunFolder."""
+        return super().read_lines(name) if super().exists(name) else self._base.read_lines(name)
+
+    def exists(self, name: str) -> bool:
+        """See RunFolder."""
+        return super().exists(name) or self._base.exists(name)
 
 
 def dump(value: Any) -> bytes:

@@ -82,6 +82,9 @@ class Begin:
     connection: str
     unit: str
     locks: tuple[str, ...] = ()
+    chunk: int | None = None
+    work: str | None = None
+    """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from portl.errors import Place, StepError
 from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
 from portl.runs._effects import Executor
+from portl.runs._folder import RunFolder
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -67,10 +68,10 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
 
-    def keep(self, task: Task, step_id: str) -> None:
+    def keep(self, folder: RunFolder, chunk: int | None, step_id: str) -> None:
         """Puts the counts into the run, under the step and the chunk; a retry replaces them."""
-        chunk = "all" if task.chunk is None else f"{task.chunk:05d}"
-        task.folder.write(f"stats/{step_id}/{chunk}.json", dict(self.counts))
+        name = "all" if chunk is None else f"{chunk:05d}"
+        folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
 
 
 def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from portl.runs._folder import RunFolder
 from portl.runs._rows import Rows, RowsReader
+from portl.runs._units import find_result
 
 PER_RECORD = "[]"
 """The mark behind a step's id in a Task's ``reads``: it has one result a record."""
@@ -49,7 +50,7 @@ class PerRecord:
         part = index // self._size
         kept = self._parts.get(step_id)
         if kept is None or kept[0] != part:
-            name = part_name(step_id, part)
+            name = find_result(self._folder, step_id, part_name(step_id, part), part)
             kept = (part, self._folder.read_lines(name) if self._folder.exists(name) else [])
             self._parts[step_id] = kept
         return kept[1][index % self._size] if index % self._size < len(kept[1]) else None
@@ -86,7 +87,8 @@ class StepsView:
         if ids[0].endswith(PER_RECORD):
             return PerRecord(self._folder, [each.removesuffix(PER_RECORD) for each in ids], self._size, self.fresh)
         for step_id in ids:
-            value = self.whole[step_id] if step_id in self.whole else self._folder.find(f"results/{step_id}.json")
+            name = find_result(self._folder, step_id, f"results/{step_id}.json")
+            value = self.whole[step_id] if step_id in self.whole else self._folder.find(name)
             if value is not None:
                 return open_rows(self._folder, value)
         return None

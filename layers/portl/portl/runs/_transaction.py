@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from portl.runs._results import StepsView, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
+from portl.runs._work import may_write, work_hash
 
 Keep = Callable[[str, Any], None]
 """Takes the result of a step, by its id."""
@@ -24,6 +26,8 @@ MARGIN_S = 20.0
 """Seconds before the function's end at which a transaction is given up, so that it rolls back by itself."""
 JUDGED_AFTER_S = 30.0
 """How long a transaction runs before its speed tells whether it will fit."""
+REPLAYED = "answered as before"
+"""What a record counts as whose unit had been done already."""
 
 
 def run_transaction(task: Task, load: Load) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def run_transaction(task: Task, load: Load) -> dict[str, Any]:
         StepError: the first record that failed, or the connection; everything is rolled back.
         RunError: R110, the transaction will not fit into its function's time.
     """
-    return Unit(task, load).run()
+    return Transaction(task, load).run()
 
 
 def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
     return run_transaction(task, lambda _: step_type)
 
 
-class Unit:
+class Transaction:
     """A transaction under way."""
 
     def __init__(self, task: Task, load: Load) -> None:
@@ -55,27 +59,43 @@ class Unit:
 
     def run(self) -> dict[str, Any]:
         """Begins, does every group, commits; any failure rolls back."""
-        begin = Begin(self._connection(), self._task.name, self._task.locks)
-        with self._executor.transaction(begin, self._task.remaining() - MARGIN_S):
-            for group, nodes in self._groups:
-                rows = self._made.get(group.rows_of) if group.rows_of else group.rows
-                if rows is not None:
-                    self._over(rows, nodes)
-                elif group.rows_of is None:
-                    self._once(nodes)
-            for step_id, tally in self._tallies.items():
-                tally.keep(self._task, step_id)
+        task = self._task
+        work = work_hash(task) if may_write(task) else None
+        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work)
+        run = task.folder
+        with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
+            if not unit.done:
+                task.folder = unit.folder
+                unit.answer = self._work()
+        unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
+        for step_id, counts in unit.answer["stats"].items():
+            Tally(Counter({REPLAYED: sum(counts.values())} if unit.done else counts)).keep(run, task.chunk, step_id)
+        answer: dict[str, Any] = unit.answer["answer"]
+        return answer
+
+    def _work(self) -> dict[str, Any]:
+        for group, nodes in self._groups:
+            rows = self._made.get(group.rows_of) if group.rows_of else group.rows
+            if rows is not None:
+                self._over(rows, nodes)
+            elif group.rows_of is None:
+                self._once(nodes)
         lists = {step_id: rows.to_json() for step_id, rows in self._made.items()}
         # a step that stands alone answers its rows as every source does
         alone = {"rows": next(iter(lists.values()))} if len(lists) == 1 else {}
-        return {"records": self._finished, "failed": 0, **alone, **({"lists": lists} if lists else {})}
+        answer = {"records": self._finished, "failed": 0, **alone, **({"lists": lists} if lists else {})}
+        return {"answer": answer, "stats": {step_id: dict(tally.counts) for step_id, tally in self._tallies.items()}}
 
-    def _connection(self) -> str:
+    def _nodes(self) -> Iterator[Node]:
         for _, nodes in self._groups:
             for node in nodes:
-                for each in (node, *node.inner):
-                    if each.spec.connects_to in DATABASES and each.spec.connection:
-                        return each.spec.connection
+                yield node
+                yield from node.inner
+
+    def _connection(self) -> str:
+        for each in self._nodes():
+            if each.spec.connects_to in DATABASES and each.spec.connection:
+                return each.spec.connection
         raise AssertionError
 
     def _once(self, nodes: tuple[Node, ...]) -> None:

@@ -1,0 +1,75 @@
+"""The ledger: a row for every unit of database work, written in the unit's own transaction.
+
+It names the work (job, run key, unit, chunk), a hash of what it was done on, and where the answer is kept. A unit that finds
+its row answers as it did the first time instead of doing the work again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from portl.errors import DatabaseError, RunError
+from portl.runs._begin import Run
+
+TABLE = "portl_ledger"
+CREATE = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
+  job text NOT NULL, run_key text NOT NULL, unit text NOT NULL, chunk int NOT NULL,
+  work text NOT NULL, answer text, run text NOT NULL, written_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (job, run_key, unit, chunk))"""
+"""The ledger lives in the database it speaks of: only there it commits with the work."""
+_CLAIM = f"""INSERT INTO {TABLE} (job, run_key, unit, chunk, work, run) VALUES ($1, $2, $3, $4::int, $5, $6)
+ON CONFLICT DO NOTHING RETURNING run"""  # noqa: S608 - our own table
+_EARLIER = f"SELECT work, answer, run FROM {TABLE} WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
+_KEEP = f"UPDATE {TABLE} SET answer = $5 WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
+NO_CHUNK = -1
+
+
+class Ledger:
+    """The rows of one run's units on one database connection."""
+
+    def __init__(self, database: Any, run: Run, unit: str, chunk: int | None) -> None:
+        self._database, self._run, self._unit = database, run, unit
+        self._key = (run.job, run.key, unit, NO_CHUNK if chunk is None else chunk)
+
+    def prepare(self) -> None:
+        """Makes the table where it is missing, outside the unit's transaction.
+
+        Raises:
+            DatabaseError: D112, it is missing and may not be made.
+        """
+        if self._database.execute("SELECT to_regclass($1)::text", (TABLE,)).rows[0][0] is not None:
+            return
+        try:
+            with self._database.transaction():
+                self._database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (TABLE,))
+                self._database.execute(CREATE)
+        except DatabaseError as problem:
+            hint = f"let the schema's owner run: {' '.join(CREATE.split())}"
+            text = f"the table {TABLE} is missing and cannot be made: {problem.message}"
+            raise DatabaseError(text, code="D112", outcome=problem.outcome, hint=hint) from problem
+
+    def claim(self, work: str) -> str | None:
+        """Takes the unit's row; where its answer is kept, when it was done before. Waits for whoever is just doing it.
+
+        Raises:
+            RunError: R121, it was done on other records or with other steps.
+        """
+        if self._database.execute(_CLAIM, (*self._key, work, self._run.id)).rows:
+            return None
+        kept, answer, run = self._database.execute(_EARLIER, self._key).rows[0]
+        if kept != work:
+            text = (
+                f'the run key {self._run.key!r} was used by {run} for other work: the records or steps of "{self._unit}" differ'
+            )
+            raise RunError(text, code="R121", hint="run it as new work with --new-key, or give the job another run_key")
+        return str(answer)
+
+    def keep(self, at: str) -> None:
+        """Puts into the row where the answer is."""
+        self._database.execute(_KEEP, (*self._key, at))
+
+
+def switched_on() -> bool:
+    """Whether units are remembered. ``PORTL_LEDGER=off`` is for tests that show what happens without."""
+    return os.environ.get("PORTL_LEDGER", "on") != "off"

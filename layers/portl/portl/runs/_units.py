@@ -1,0 +1,67 @@
+"""What a unit of database work makes, kept under the name of its attempt: only the attempt that committed counts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from portl.errors import RunError, StoreError
+from portl.runs._folder import RunFolder
+
+ANSWER = "answer.json"
+
+
+@dataclass(slots=True)
+class Unit:
+    """A unit under way, or one that was done before (``done``): its folder and its answer, JSON."""
+
+    folder: RunFolder
+    at: str
+    done: bool
+    answer: Any = None
+
+    def keep(self) -> str:
+        """Keeps the answer and says where."""
+        self.folder.write(ANSWER, self.answer)
+        return self.at
+
+    def publish(self, run: RunFolder, step_ids: Iterable[str], chunk: int | None) -> None:
+        """Lets the run's other Tasks find the results: this attempt is the one that counts."""
+        for step_id in step_ids:
+            run.write(pointer_name(step_id, chunk), {"at": self.at})
+
+
+def new_unit(run: RunFolder) -> Unit:
+    """A unit that is done now."""
+    attempt = run.attempt(secrets.token_hex(4))
+    return Unit(attempt, attempt.at, done=False)
+
+
+def earlier_unit(run: RunFolder, at: str) -> Unit:
+    """A unit that committed earlier, in this run or in another one of the same key.
+
+    Raises:
+        RunError: R122, its answer is not kept any more.
+    """
+    try:
+        return Unit(run, at, done=True, answer=run.read(f"{at}/{ANSWER}"))
+    except StoreError as problem:
+        text = f"this work was done before, and its answer in {at[1:]} is gone"
+        raise RunError(text, code="R122", hint="restore the run's folder, or run it as new work with --new-key") from problem
+
+
+def pointer_name(step_id: str, chunk: int | None) -> str:
+    """Where it stands which attempt has the results of a step, for all of its records or for one chunk."""
+    return f"results/{step_id}.at" if chunk is None else f"results/{step_id}/{chunk:05d}.at"
+
+
+def find_result(run: RunFolder, step_id: str, name: str, chunk: int | None = None) -> str:
+    """The name under which a result stands: its own, or that in the attempt that counts."""
+    if run.exists(name):
+        return name
+    for pointer in [pointer_name(step_id, at) for at in ((None,) if chunk is None else (chunk, None))]:
+        if run.exists(pointer):
+            return f"{run.read(pointer)['at']}/{name}"
+    return name

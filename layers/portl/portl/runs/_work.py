@@ -1,0 +1,41 @@
+"""What a unit of database work is done on, as a hash: its steps, its range and its source records, nothing computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from portl.runs._task import Task
+
+_CHANGES = re.compile(
+    r"\b(insert|update|delete|merge|call|do|truncate|create|alter|drop|copy|grant|revoke|refresh|nextval|setval|notify)\b",
+    re.IGNORECASE,
+)
+
+
+def may_write(task: Task) -> bool:
+    """Whether the Task's steps may change the database: they lock a table, or their SQL has a word that changes something."""
+    return bool(task.locks) or any(_CHANGES.search(sql) for group in task.groups for sql in _sql(list(group.steps)))
+
+
+def _sql(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["sql"]] if isinstance(value.get("sql"), str) else []
+        return [*own, *(sql for item in value.values() for sql in _sql(item))]
+    return [sql for item in value for sql in _sql(item)] if isinstance(value, list) else []
+
+
+def work_hash(task: Task) -> str:
+    """The hash of what the Task is about to do; the same for every attempt, and for every run over the same records."""
+    digest = hashlib.sha256()
+    steps = [list(group.steps) for group in task.groups]
+    digest.update(json.dumps([task.chunk, steps], sort_keys=True, ensure_ascii=False).encode())
+    for group in task.groups:
+        if group.rows is not None:
+            digest.update(f"{group.rows.count}".encode())
+            parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
+            for part in parts:
+                digest.update(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl").encode())
+    return digest.hexdigest()
