@@ -16,7 +16,7 @@ VERSIONS = {"new_version": {"then": ["insert_version"], "else": ["update_version
 
 def flow_a(tmp_path: Path, change: dict[str, str], count: int = 3) -> tuple[str, ...]:
     job = project(tmp_path, change)
-    return str(job), "--param", f"path={write_records(tmp_path / 'in.csv', records(count, keys=2))}"
+    return str(job), "--param", f"path={write_records(tmp_path / f'{count}.csv', records(count, keys=2))}"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_flow_a_does_what_was_planned(
 ) -> None:
     arguments = flow_a(tmp_path, change)
     variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url}
-    ended, _ = done(tmp_path, *arguments, "--init-db", **variables)
+    ended, _ = done(tmp_path, *flow_a(tmp_path, change, count=4), "--init-db", **variables)
     assert ended.code == 0, ended.err
     before = query("SELECT * FROM resources_versions ORDER BY id")
     plan = planned(tmp_path, *arguments, **variables)
@@ -41,7 +41,7 @@ def test_flow_a_does_what_was_planned(
 def test_a_plan_of_many_records_is_the_beginning_of_the_run(tmp_path: Path, postgres_url: str, peer: Peer) -> None:
     arguments = flow_a(tmp_path, {}, count=40)
     variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url}
-    done(tmp_path, *arguments, "--init-db", **variables)
+    done(tmp_path, *flow_a(tmp_path, {}, count=4), "--init-db", **variables)
     plan = planned(tmp_path, *arguments, "--sample", "2", **variables)
     _, run = done(tmp_path, *arguments, **variables)
     first = [each for each in run if each["record"] is None or each["record"] < 2]

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from portl.runs import use_progress
+from portl.runs import NEW_KEY, use_progress
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._outcome import Told, read_outcome
@@ -38,6 +38,7 @@ from portl_cli.engine import Execution, SystemClock, execute, load_machine
 @click.option(
     "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
 )
+@click.option("--new-key", is_flag=True, help="Do the work anew, although a run with the same run_key did it before.")
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
@@ -49,6 +50,7 @@ def command(
     init_db: bool,
     dry_run: bool,
     sample: int,
+    new_key: bool,
     intents: bool,
     as_json: bool,
     time_scale: float,
@@ -82,7 +84,9 @@ def command(
             display.say(f"tables from {apply_schema(found.job, folder).name}")
         use_progress(display.progress)
         watched = Watch(found, run_folder, display)
-        ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
+        ended = _execute(
+            project, found, {**given, **({NEW_KEY: True} if new_key else {})}, around, watched, SystemClock(time_scale)
+        )
         display.close()
         calls = around.peer.calls() if around.peer else None
         outcome = read_outcome(run_folder)

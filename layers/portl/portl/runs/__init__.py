@@ -1,6 +1,6 @@
 """How a function does its part of a run: the handler, results by reference, intents and their executor."""
 
-from portl.runs._begin import Run, read_params
+from portl.runs._begin import NEW_KEY, Run, read_params
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
 from portl.runs._executor import outgoing_of, read_records
@@ -29,6 +29,7 @@ from portl.runs._units import Unit
 
 __all__ = [
     "MAX_CHUNKS",
+    "NEW_KEY",
     "PER_RECORD",
     "Begin",
     "Commit",

@@ -16,6 +16,8 @@ from portl.stores import checksum
 from portl.values import Unknown, compile_value
 
 RUN_FILE = "run.json"
+NEW_KEY = "$new_key"
+"""In an execution's input beside the parameters: true makes the run new work, whatever its run_key says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ def begin_run(folder: RunFolder, started_at: str, given: Any, begin: Mapping[str
         RunError: R101 a parameter is missing, R102 of the wrong type, R103 unknown; R105 run_key cannot be worked out.
     """
     declared = {name: Param.model_validate(spec) for name, spec in begin.get("params", {}).items()}
-    params = read_params(declared, given or {})
-    key = _key(begin.get("run_key"), params) or folder.run_id
+    texts = dict(given or {})
+    anew = texts.pop(NEW_KEY, False)
+    params = read_params(declared, texts)
+    key = _key(begin.get("run_key"), params)
+    key = f"{key} anew {folder.run_id}" if key and anew else key or folder.run_id
     run = Run(folder.run_id, begin["job"], started_at, params, key)
     folder.write(RUN_FILE, {"job": run.job, "started_at": started_at, "params": params, "key": key})
     return run
