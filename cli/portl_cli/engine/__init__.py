@@ -6,10 +6,13 @@ from portl_cli.engine._history import Event
 from portl_cli.engine._host import Answer, Failed, FakeHost, FunctionHost, Succeeded
 from portl_cli.engine._inline import InlineHost, LambdaContext
 from portl_cli.engine._interpreter import Execution, execute
+from portl_cli.engine._limits import AWS_LIMITS, NO_LIMITS, Limits
 from portl_cli.engine._machine import Machine, load_machine
 from portl_cli.engine.template import Function, StateMachine, Template, load_template
 
 __all__ = [
+    "AWS_LIMITS",
+    "NO_LIMITS",
     "RULES",
     "Answer",
     "Clock",
@@ -23,6 +26,7 @@ __all__ = [
     "FunctionHost",
     "InlineHost",
     "LambdaContext",
+    "Limits",
     "Machine",
     "MachineError",
     "StateMachine",

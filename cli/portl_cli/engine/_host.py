@@ -1,4 +1,4 @@
-"""The seam to functions: one method, one public fake. ``_inline.py`` holds the host of a local run."""
+"""The seam to functions, and its public fake. ``docs/engine.md`` says which host is for what."""
 
 from __future__ import annotations
 
@@ -46,10 +46,19 @@ Answer = Succeeded | Failed
 
 
 class FunctionHost(Protocol):
-    """Where functions run."""
+    """Where functions run.
+
+    ``slots`` is how many Tasks run at once. With more than one, ``invoke`` is called from several threads.
+    """
+
+    @property
+    def slots(self) -> int: ...
 
     def invoke(self, function: str, payload: Json) -> Answer:
         """Runs a function to its end. ``function`` is what stands in FunctionName: a name, or an ARN."""
+
+    def stop(self) -> None:
+        """The run is over: invocations under way come back as soon as can be, whatever their answer."""
 
 
 def unknown_function(function: str) -> Failed:
@@ -96,10 +105,19 @@ def _stack(problem: BaseException) -> tuple[str, ...]:
 
 @dataclass
 class FakeHost:
-    """Functions out of a dictionary, each called with the payload alone. ``calls`` lists (function, payload) in order."""
+    """Functions out of a dictionary, each called with the payload alone. ``calls`` lists (function, payload) in order.
+
+    With one slot everything happens in order; ``stopped`` says whether the engine gave the run up.
+    """
 
     functions: Mapping[str, Callable[[Json], Any]]
     calls: list[tuple[str, Json]] = field(default_factory=list)
+    slots: int = 1
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """See FunctionHost; what a function of this process does cannot be stopped."""
+        self.stopped = True
 
     def invoke(self, function: str, payload: Json) -> Answer:
         name = function_name(function)

@@ -52,6 +52,8 @@ class InlineHost:
     comes back after its timeout has timed out.
     """
 
+    slots = 1
+
     def __init__(self, functions: Mapping[str, Function], clock: Clock | None = None) -> None:
         self._functions = functions
         self._clock = clock or SystemClock()
@@ -75,6 +77,9 @@ class InlineHost:
         context = LambdaContext(target, self._clock)
         answer = call(lambda: handler(event, context), context.aws_request_id)
         return _timed_out(target, context) if context.overdue(self._clock.now()) else answer
+
+    def stop(self) -> None:
+        """See FunctionHost; a handler of this process cannot be stopped."""
 
     def _handler(self, name: str, function: Function) -> Handler | Failed:
         if name in self._handlers:
