@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from portl.connections import (
-    Boto3Invoker,
     Connections,
-    FunctionInvoker,
-    Target,
-    failed,
     resolve,
     secret_variable,
     split_statements,
     use_invoker,
     variables,
 )
-from portl.errors import FunctionError, MissingVariable, SetupError
+from portl.errors import MissingVariable, SetupError
 from portl.jobs import DATABASES, Job
+from portl_cli.commands._hosts import Host, HostName, start_host
 from portl_cli.commands._project import SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
-from portl_cli.engine import FunctionHost, InlineHost, Succeeded
+from portl_cli.engine import AWS_LIMITS, Limits
 
 
 @dataclass(slots=True)
 class Surroundings:
     """What was started for a run."""
 
-    host: FunctionHost
+    host: Host
     served: dict[str, str] = field(default_factory=dict)
     peer: Peer | None = None
 
 
 @contextmanager
-def surroundings(project: Project, job: Job, job_folder: Path, run_folder: Path, *, demo: bool) -> Iterator[Surroundings]:
+def surroundings(
+    project: Project,
+    job: Job,
+    job_folder: Path,
+    run_folder: Path,
+    *,
+    demo: bool,
+    host: HostName = "workers",
+    limits: Limits = AWS_LIMITS,
+) -> Iterator[Surroundings]:
     """Checks the job's variables, serves those that are unset when ``demo``, and ends what it started.
 
     Raises:
         MissingVariable: V101, some are unset or empty.
     """
-    host = InlineHost(project.template.functions)
-    with ExitStack() as stack:
-        found = Surroundings(host)
+    started = start_host(host, project, job, job_folder, run_folder, limits=limits)
+    with closing(started), ExitStack() as stack:
+        found = Surroundings(started)
         if demo:
             _serve(project, job, run_folder, found, stack)
         _demand(job)
         _register_secrets(job)
-        use_invoker(LocalInvoker(project, host, job_folder))
         stack.callback(use_invoker, None)
+        stack.callback(started.close)  # before the servers end: what is open there rolls back while they can hear it
         yield found
 
 
@@ -121,54 +123,3 @@ def apply_schema(job: Job, job_folder: Path) -> Path:
             for statement in split_statements(file.read_text("utf-8")):
                 database.execute(statement)
     return file
-
-
-class LocalInvoker:
-    """Functions of this project run in this process, one at a time; an ARN is called on AWS, because it says so."""
-
-    def __init__(self, project: Project, host: FunctionHost, job_folder: Path) -> None:
-        self._project, self._host, self._job_folder = project, host, job_folder
-        self._lock = threading.Lock()
-        self._files: dict[str, Callable[[Any, Any], Any]] = {}
-        self._aws: FunctionInvoker = Boto3Invoker()
-
-    def invoke(self, target: Target, payload: str, *, event: bool) -> Any:
-        """See FunctionInvoker."""
-        if target.kind == "arn":
-            return self._aws.invoke(target, payload, event=event)
-        with self._lock:
-            if target.kind == "file":
-                return _called(target, self._file(target), json.loads(payload))
-            answer = self._host.invoke(self._name(target), json.loads(payload))
-        if isinstance(answer, Succeeded):
-            return None if event else answer.payload
-        raise failed(target, answer.error_type, answer.error_message)
-
-    def _name(self, target: Target) -> str:
-        try:
-            return self._project.function(target.name).name
-        except SetupError as problem:
-            raise FunctionError(problem.message, code="L103", hint=problem.hint) from problem
-
-    def _file(self, target: Target) -> Callable[[Any, Any], Any]:
-        if target.name not in self._files:
-            file, _, function = target.name.rpartition(":")
-            path = self._job_folder / file
-            spec = importlib.util.spec_from_file_location(f"portl_local_{path.stem}", path)
-            if not path.is_file() or spec is None or spec.loader is None:
-                raise FunctionError(f"{path} is not there", code="L103", hint="a path from the job's folder")
-            module = importlib.util.module_from_spec(spec)
-            try:
-                spec.loader.exec_module(module)
-                self._files[target.name] = getattr(module, function)
-            except (Exception, SystemExit) as problem:
-                text = f"{target.name} cannot be loaded: {type(problem).__name__}: {problem}"
-                raise FunctionError(text, code="L103", hint="look into the file") from problem
-        return self._files[target.name]
-
-
-def _called(target: Target, function: Callable[[Any, Any], Any], payload: Any) -> Any:
-    try:
-        return function(payload, None)
-    except (Exception, SystemExit) as problem:
-        raise failed(target, type(problem).__name__, str(problem)) from problem

@@ -16,11 +16,12 @@ from portl.errors import RunError
 from portl.jobs import Job
 from portl.runs import read_params
 from portl.values import redact
+from portl_cli.commands._hosts import HostName
 from portl_cli.commands._project import SCHEMA, Project, compiled
 from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
 from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
 from portl_cli.compile import Compiled, definition_text
-from portl_cli.engine import Event, Execution, SystemClock, execute, load_machine
+from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Event, Execution, Limits, SystemClock, execute, load_machine
 
 
 @click.command("run")
@@ -32,8 +33,23 @@ from portl_cli.engine import Event, Execution, SystemClock, execute, load_machin
     help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
 )
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
+@click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")
+@click.option(
+    "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="AWS's limits on sizes and events."
+)
+@click.option("--host", type=click.Choice(["inline", "workers", "isolate"]), default="workers", hidden=True)
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
-def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, time_scale: float) -> int:
+def command(
+    *,
+    job: Path,
+    params: tuple[str, ...],
+    demo: bool,
+    init_db: bool,
+    isolate: bool,
+    limits: str,
+    host: HostName,
+    time_scale: float,
+) -> int:
     """Run JOB on this machine: the very state machine and handlers that would run on AWS.
 
     \b
@@ -53,13 +69,15 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
     folder = job if job.is_dir() else job.parent
-    with surroundings(project, found.job, folder, run_folder, demo=demo) as around:
+    chosen: HostName = "isolate" if isolate else host
+    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
+    with surroundings(project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds) as around:
         _say(f"run {run_id}")
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
         if init_db or served:
             _say(f"tables from {apply_schema(found.job, folder).name}")
         watched = Watch(found, run_folder)
-        ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
+        ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
         return _conclude(found.job, run_folder, ended, around, watched)
 
 
@@ -105,13 +123,19 @@ class Watch:
 
 
 def _execute(
-    project: Project, found: Compiled, params: dict[str, Any], around: Surroundings, watched: Watch, clock: SystemClock
+    project: Project,
+    found: Compiled,
+    params: dict[str, Any],
+    around: Surroundings,
+    watched: Watch,
+    clock: SystemClock,
+    limits: Limits,
 ) -> Execution:
     substitutions = {f"{function}Arn": function for function in project.template.functions}
-    machine = load_machine(found.definition, substitutions=substitutions, name=found.job.job)
+    machine = load_machine(found.definition, substitutions=substitutions, name=found.job.job, limits=limits)
     run_id = Path(os.environ["PORTL_LOG"]).parent.name
     try:
-        return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event)
+        return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event, limits=limits)
     finally:
         watched.close()
 
