@@ -9,22 +9,33 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from portl.connections import Boto3Invoker, FunctionInvoker, Target, failed, use_invoker
+from portl.connections import Boto3Invoker, FunctionInvoker, Target, failed, resolve, use_invoker
 from portl.errors import FunctionError
 from portl_cli.engine import Hook, Link, Succeeded
 
 if TYPE_CHECKING:
+    from portl.jobs import Job
     from portl_cli.commands._project import Project
 
 
-def invoker_hook(project: Project, job_folder: Path) -> Hook:
-    """The hook that lets handlers call the project's functions, and those in files beside the job."""
-    folders = {function.code_dir.name: function.name for function in project.template.functions.values()}
-    return Hook("portl_cli.commands._functions:install", {"folders": folders, "job_folder": str(job_folder.resolve())})
+def job_hook(project: Project, job: Job, job_folder: Path) -> Hook:
+    """The hook that readies a process for the handlers of a job.
+
+    They can call the project's functions and those in files beside the job, and every secret of the job's connections is known
+    from the beginning, so that none appears in what a process writes, wherever it got it from.
+    """
+    given = {
+        "folders": {function.code_dir.name: function.name for function in project.template.functions.values()},
+        "job_folder": str(job_folder.resolve()),
+        "connections": [*job.connections.values()],
+    }
+    return Hook("portl_cli.commands._functions:install", given)
 
 
 def install(link: Link, given: Mapping[str, Any]) -> None:
     """See Hook."""
+    for spec in given["connections"]:
+        resolve(spec)
     use_invoker(LocalInvoker(link, given["folders"], Path(given["job_folder"])))
 
 

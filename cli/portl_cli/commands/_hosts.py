@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from portl.jobs import Job, walk_steps
 from portl.values import redact
-from portl_cli.commands._functions import invoker_hook
-from portl_cli.engine import AWS_LIMITS, InlineHost, Limits, WorkerHost
+from portl_cli.commands._functions import job_hook
+from portl_cli.engine import AWS_LIMITS, InlineHost, IsolateHost, Limits, WorkerHost
 
 if TYPE_CHECKING:
     from portl_cli.commands._project import Project
 
 HostName = Literal["inline", "workers", "isolate"]
-Host = InlineHost | WorkerHost
+Host = InlineHost | WorkerHost | IsolateHost
 
 _DRIVERS = {"postgres": "portl.connections._postgres", "http": "portl.connections._http"}
 """What a connection of a type loads when it is opened."""
@@ -25,12 +25,13 @@ def start_host(
     name: HostName, project: Project, job: Job, job_folder: Path, run_folder: Path, *, limits: Limits = AWS_LIMITS
 ) -> Host:
     """Starts a host; whoever calls closes it. What functions print goes to ``output.log`` of the run's folder."""
-    functions, hooks = project.template.functions, [invoker_hook(project, job_folder)]
+    functions, hooks = project.template.functions, [job_hook(project, job, job_folder)]
     if name == "inline":
         return InlineHost(functions, limits=limits, hooks=hooks)
-    return WorkerHost(
-        functions, limits=limits, modules=[*_modules(job)], hooks=hooks, on_output=_keeper(run_folder / "output.log")
-    )
+    keep = _keeper(run_folder / "output.log")
+    if name == "isolate":
+        return IsolateHost(functions, limits=limits, hooks=hooks, on_output=keep)
+    return WorkerHost(functions, limits=limits, modules=[*_modules(job)], hooks=hooks, on_output=keep)
 
 
 def _modules(job: Job) -> Iterator[str]:

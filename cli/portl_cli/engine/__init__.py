@@ -10,6 +10,7 @@ from portl_cli.engine._inline import InlineHost
 from portl_cli.engine._interpreter import Execution, execute
 from portl_cli.engine._limits import AWS_LIMITS, NO_LIMITS, Limits
 from portl_cli.engine._machine import Machine, load_machine
+from portl_cli.engine._processes.isolated import IsolateHost
 from portl_cli.engine._processes.workers import WorkerHost
 from portl_cli.engine.template import Function, StateMachine, Template, load_template
 
@@ -29,6 +30,7 @@ __all__ = [
     "FunctionHost",
     "Hook",
     "InlineHost",
+    "IsolateHost",
     "LambdaContext",
     "Limits",
     "Link",

@@ -37,7 +37,7 @@ class InlineHost:
 
     A handler is loaded at its first invocation and kept. A function's environment is set then, once; a variable that the
     process has already is left as it is, so that a run can override a template. A handler cannot be stopped: one that
-    comes back after its timeout has timed out. ``hooks`` are called at once, ``on_message`` gets what they send.
+    comes back after its timeout has timed out. ``hooks`` are called before the first one, ``on_message`` gets what they send.
     """
 
     slots = 1
@@ -56,7 +56,8 @@ class InlineHost:
         self._limits = limits
         self._handlers: dict[str, Handler] = {}
         self._given: dict[str, tuple[str, str]] = {}
-        install(hooks, _InlineLink(self, on_message))
+        self._hooks: Sequence[Hook] = hooks
+        self._link = _InlineLink(self, on_message)
 
     def invoke(self, function: str, payload: Json) -> Answer:
         """Runs a handler to its end.
@@ -71,6 +72,8 @@ class InlineHost:
         text = request_text(payload, self._limits.request)
         if isinstance(text, Failed):
             return text
+        hooks, self._hooks = self._hooks, ()
+        install(hooks, self._link)
         handler = self._handler(name, target)
         return handler if isinstance(handler, Failed) else self._answer(target, handler, text)
 

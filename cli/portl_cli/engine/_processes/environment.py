@@ -85,7 +85,9 @@ class Environment:
                 if broken is not None:
                     return broken
             self._process.wires[0].send({"op": "invoke", "event": payload, "request_id": request_id})
-            return read_answer(self._await(("answer",), seconds)["answer"])
+            told = self._await(("answer",), seconds)
+            self.usable = not told.get("last", False)
+            return read_answer(told["answer"])
         except Late:
             self.usable = False
             self.kill()

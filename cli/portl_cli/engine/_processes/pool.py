@@ -86,7 +86,7 @@ class ProcessHost:
         with self._lock:
             self._stopping.set()
             for environment in self._environments:
-                environment.shut()
+                environment.shut() if environment in self._busy else environment.kill()
 
     def close(self) -> None:
         """Stops, and comes back when no process is left."""
