@@ -49,7 +49,9 @@ class Together:
 @MODES
 def test_as_many_items_are_under_way_as_max_concurrency_says_and_results_keep_the_items_order(mode):
     together = Together(3)
-    execution = run(machine({"m": mapping(work(), mode, MaxConcurrency=3)}), [*range(9)], host=FakeHost({"f": together}, slots=8))
+    execution = run(
+        machine({"m": mapping(work(), mode, MaxConcurrency=3)}), [*range(9)], host=FakeHost({"f": together}, slots=8)
+    )
     assert (execution.output, together.most) == ([*range(9)], 3)
 
 

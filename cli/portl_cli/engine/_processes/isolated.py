@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from portl_cli.engine._hooks import Hook
     from portl_cli.engine.template import Function
 
+_RUNTIME = "AWS_Lambda_python3.13"
+"""What the client takes itself to run on, whichever interpreter is here: before 3.12 it would escape all that is not ASCII."""
+
 _CODE = "import json,sys; sys.path[:] = json.loads(sys.argv[1]); from portl_cli.engine._processes import bootstrap; "
 _CODE += "bootstrap.main(int(sys.argv[2]), *sys.argv[3:])"
 
@@ -136,7 +139,7 @@ def _environment(function: Function, address: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_EXECUTION_ENV": _RUNTIME,
         "LAMBDA_TASK_ROOT": str(function.code_dir),
         "_HANDLER": function.handler,
     }

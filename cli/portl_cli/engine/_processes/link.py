@@ -74,8 +74,9 @@ class WireLink:
 
 def end_by_itself(waiting: list[queue.SimpleQueue[Answer]]) -> None:
     """Lets the handler clean up, then ends this process and what it started."""
+    main = threading.main_thread().ident or 0
     for reply in waiting:
         reply.put(_GONE)
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.pthread_kill(main, signal.SIGINT)
     time.sleep(GRACE_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)

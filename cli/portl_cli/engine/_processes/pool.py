@@ -84,6 +84,8 @@ class ProcessHost:
     def stop(self) -> None:
         """Ends every invocation under way: its function gets KeyboardInterrupt and a moment to clean up."""
         with self._lock:
+            if self._stopping.is_set():
+                return  # who was busy then may be cleaning up now
             self._stopping.set()
             for environment in self._environments:
                 environment.shut() if environment in self._busy else environment.kill()
