@@ -32,6 +32,9 @@ _ROLE = "arn:aws:iam::000000000000:role/local"
 _ABORTABLE = ("Map", "Parallel", "Task", "Wait")
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html: those have an event StateAborted."""
 
+_Left = tuple[Step, str, dict[str, str]]
+"""The end of a visit, the text of its output, and the texts of the variables it set."""
+
 Status = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
@@ -163,24 +166,23 @@ class _Interpreter:
         entered = visit.record(f"{state.kind}StateEntered", "stateEnteredEventDetails", {"name": state.name, "input": text})
         run.count_transition()
         try:
-            step, output = self._attempts(state, visit, entered)
+            step, output, assigned = self._attempts(state, visit, entered)
         except Aborted:
             if state.kind in _ABORTABLE:
                 visit.record_aside(f"{state.kind}StateAborted")
             raise
         details: dict[str, Any] = {"name": state.name, "output": output}
-        if step.assign:
-            details["assignedVariables"] = scope.variables.assign(step.assign, state.name, run.limits)
+        if assigned:
+            details["assignedVariables"] = assigned
         visit.record(f"{state.kind}StateExited", "stateExitedEventDetails", details)
         return step, output
 
-    def _attempts(self, state: State, visit: Visit, entered: int) -> tuple[Step, str]:
+    def _attempts(self, state: State, visit: Visit, entered: int) -> _Left:
         run = visit.scope.run
         attempts = Attempts(state.retriers)
         while True:
             try:
-                step = state.run(visit)
-                return step, run.measured(step.output, state.name)
+                return _leave(state.run(visit), visit)
             except Failure as problem:
                 failure = _told(problem, visit, entered)
             delay = attempts.next_delay(failure.error, run.random)
@@ -190,16 +192,23 @@ class _Interpreter:
             visit.retries += 1
             run.count_transition()
 
-    def _caught(self, state: State, visit: Visit, entered: int, failure: Failure) -> tuple[Step, str]:
+    def _caught(self, state: State, visit: Visit, entered: int, failure: Failure) -> _Left:
         catcher = catcher_of(state.catchers, failure.error)
         if catcher is None:
             raise failure
         error = failure.output()
         try:
             step = Exit(catcher.output, catcher.assign, catcher.target).leave(visit.bindings(errorOutput=error), error)
-            return step, visit.scope.run.measured(step.output, state.name)
+            return _leave(step, visit)
         except Failure as second:
             raise _told(second, visit, entered) from None
+
+
+def _leave(step: Step, visit: Visit) -> _Left:
+    """Takes what a state leaves behind, if there is room for it."""
+    run = visit.scope.run
+    text = run.measured(step.output, visit.state)
+    return step, text, visit.scope.variables.assign(step.assign, visit.state, run.limits)
 
 
 def _told(failure: Failure, visit: Visit, entered: int) -> Failure:
