@@ -372,11 +372,37 @@ from pathlib import Path
 from portl_cli.engine import Function, {name}
 if __name__ == "__main__":
     function = Function("F", Path(sys.argv[1]), "app.handler", timeout=600)
-    {name}({{"F": function}}).invoke("F", sys.argv[2])
+    with {name}({{"F": function}}) as host:
+        host.invoke("F", sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("name", ["WorkerHost", pytest.param("IsolateHost", marks=linux)])
+NAMES = pytest.mark.parametrize("name", ["WorkerHost", pytest.param("IsolateHost", marks=linux)])
+CLEANS_UP = """
+import os, pathlib, time
+def handler(event, context):
+    try:
+        pathlib.Path(event).write_text(f"{os.getpid()} ")
+        time.sleep(600)
+    finally:
+        time.sleep(0.2)
+        pathlib.Path(event + ".cleaned").touch()
+"""
+
+
+@NAMES
+def test_a_function_cleans_up_when_its_host_is_interrupted_while_it_waits_for_it(function, tmp_path, name):
+    pids = tmp_path / "pids"
+    arguments = [sys.executable, "-c", SCRIPT.format(name=name), str(function(CLEANS_UP).code_dir), str(pids)]
+    parent = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    until(lambda: pids.exists() and " " in pids.read_text())
+    parent.send_signal(signal.SIGINT)
+    parent.wait(WAIT_S)
+    until(lambda: gone(int(pids.read_text())))
+    assert Path(f"{pids}.cleaned").exists()
+
+
+@NAMES
 def test_no_process_is_left_when_the_host_itself_is_killed(function, tmp_path, name):
     sleeper = function(SLEEPER)
     pids = tmp_path / "pids"

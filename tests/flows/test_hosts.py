@@ -190,6 +190,13 @@ def test_limits_bite_as_on_aws_and_can_be_off(tmp_path: Path, limits: str, wante
     assert (ended.code, "Function.ResponseSizeTooLarge" in ended.err) == (wanted, limits == "on"), ended.err
 
 
+def test_help_loads_neither_the_engine_nor_its_hosts() -> None:
+    code = "import sys; sys.argv = ['portl', '--help']; from portl_cli.main import main\n"
+    code += "try: main()\nexcept SystemExit: print([name for name in sys.modules if 'engine' in name])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
 def test_isolation_without_the_client_says_how_to_get_it(tmp_path: Path) -> None:
     """An interpreter that cannot see the client, as on a machine that did not install the extra."""
     code = "import sys; sys.modules['awslambdaric'] = None; from portl_cli.main import main; main()"

@@ -113,7 +113,10 @@ class ProcessHost:
         """See Owner."""
 
         def run() -> None:
-            answer = self._invoke(document["function"], document["payload"], environment.depth + 1)
+            try:
+                answer = self._invoke(document["function"], document["payload"], environment.depth + 1)
+            except Exception as problem:  # noqa: BLE001 - the caller waits; it is told whatever happened
+                answer = Failed("Lambda.ServiceException", str(problem))
             environment.reply(document["number"], answer)
 
         threading.Thread(target=run, daemon=True).start()
@@ -142,6 +145,9 @@ class ProcessHost:
         environment.depth = depth
         try:
             return environment.invoke(payload)
+        except BaseException:
+            self.stop()  # Ctrl-C, or a listener that fails: the run is over, and its functions clean up
+            raise
         finally:
             self._give_back(function, environment)
 
