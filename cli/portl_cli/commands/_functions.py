@@ -11,31 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 from portl.connections import Boto3Invoker, FunctionInvoker, Target, failed, resolve, use_invoker
 from portl.errors import FunctionError
+from portl.jobs import Job, walk_steps
+from portl.runs import use_progress
 from portl_cli.engine import Hook, Link, Succeeded
 
 if TYPE_CHECKING:
-    from portl.jobs import Job
     from portl_cli.commands._project import Project
 
 
 def job_hook(project: Project, job: Job, job_folder: Path) -> Hook:
     """The hook that readies a process for the handlers of a job.
 
-    They can call the project's functions and those in files beside the job, and every secret of the job's connections is known
-    from the beginning, so that none appears in what a process writes, wherever it got it from.
+    They can call the project's functions and those in files beside the job, they tell how far they are, and every secret of the
+    job is known from the beginning, so that none appears in what a process writes, wherever it got it from.
     """
     given = {
         "folders": {function.code_dir.name: function.name for function in project.template.functions.values()},
         "job_folder": str(job_folder.resolve()),
-        "connections": [*job.connections.values()],
+        "specs": job_specs(job),
     }
     return Hook("portl_cli.commands._functions:install", given)
 
 
+def job_specs(job: Job) -> list[dict[str, Any]]:
+    """What may name variables and secrets: the connections, and the headers of steps."""
+    steps = (step.model_dump(mode="json", by_alias=True, include={"headers"}) for step in walk_steps(job.steps))
+    return [*job.connections.values(), *steps]
+
+
 def install(link: Link, given: Mapping[str, Any]) -> None:
     """See Hook."""
-    for spec in given["connections"]:
+    for spec in given["specs"]:
         resolve(spec)
+    use_progress(link.send)
     use_invoker(LocalInvoker(link, given["folders"], Path(given["job_folder"])))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from portl.jobs import Job, walk_steps
 from portl.values import redact
@@ -22,16 +22,27 @@ _DRIVERS = {"postgres": "portl.connections._postgres", "http": "portl.connection
 
 
 def start_host(
-    name: HostName, project: Project, job: Job, job_folder: Path, run_folder: Path, *, limits: Limits = AWS_LIMITS
+    name: HostName,
+    project: Project,
+    job: Job,
+    job_folder: Path,
+    run_folder: Path,
+    *,
+    limits: Limits = AWS_LIMITS,
+    on_message: Callable[[dict[str, Any]], None] | None = None,
 ) -> Host:
-    """Starts a host; whoever calls closes it. What functions print goes to ``output.log`` of the run's folder."""
+    """Starts a host; whoever calls closes it.
+
+    ``on_message`` is told how far functions are. What they print goes to ``output.log`` of the run's folder.
+    """
     functions, hooks = project.template.functions, [job_hook(project, job, job_folder)]
     if name == "inline":
-        return InlineHost(functions, limits=limits, hooks=hooks)
+        return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message)
     keep = _keeper(run_folder / "output.log")
     if name == "isolate":
-        return IsolateHost(functions, limits=limits, hooks=hooks, on_output=keep)
-    return WorkerHost(functions, limits=limits, modules=[*_modules(job)], hooks=hooks, on_output=keep)
+        return IsolateHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
+    modules = [*_modules(job)]
+    return WorkerHost(functions, limits=limits, modules=modules, hooks=hooks, on_message=on_message, on_output=keep)
 
 
 def _modules(job: Job) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from portl.connections import (
+    SECRETS_BEGIN,
     Connections,
     resolve,
     secret_variable,
@@ -18,6 +20,8 @@ from portl.connections import (
 )
 from portl.errors import MissingVariable, SetupError
 from portl.jobs import DATABASES, Job
+from portl.runs import use_progress
+from portl_cli.commands._functions import job_specs
 from portl_cli.commands._hosts import Host, HostName, start_host
 from portl_cli.commands._project import SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
@@ -43,28 +47,29 @@ def surroundings(
     demo: bool,
     host: HostName = "workers",
     limits: Limits = AWS_LIMITS,
+    on_message: Callable[[dict[str, Any]], None] | None = None,
 ) -> Iterator[Surroundings]:
     """Checks the job's variables, serves those that are unset when ``demo``, and ends what it started.
 
     Raises:
         MissingVariable: V101, some are unset or empty.
     """
-    started = start_host(host, project, job, job_folder, run_folder, limits=limits)
+    started = start_host(host, project, job, job_folder, run_folder, limits=limits, on_message=on_message)
     with closing(started), ExitStack() as stack:
         found = Surroundings(started)
         if demo:
             _serve(project, job, run_folder, found, stack)
         _demand(job)
-        _register_secrets(job)
+        register_secrets(job)
         stack.callback(use_invoker, None)
+        stack.callback(use_progress, None)
         stack.callback(started.close)  # before the servers end: what is open there rolls back while they can hear it
         yield found
 
 
 def missing(job: Job) -> list[str]:
     """The environment variables that the job names and that are unset or empty."""
-    specs = [*job.connections.values(), *(step.model_dump(by_alias=True) for step in job.steps)]
-    names = {name if kind == "env" else secret_variable(name) for spec in specs for kind, name in variables(spec)}
+    names = {name if kind == "env" else secret_variable(name) for spec in job_specs(job) for kind, name in variables(spec)}
     return sorted(name for name in names if not os.environ.get(name))
 
 
@@ -77,10 +82,10 @@ def _demand(job: Job) -> None:
         raise MissingVariable(text, code="V101", hint=hint)
 
 
-def _register_secrets(job: Job) -> None:
+def register_secrets(job: Job, *, leave_missing: bool = False) -> None:
     """Every secret is known before the first line is written, so that none can appear in one."""
-    for spec in job.connections.values():
-        resolve(spec)
+    for spec in job_specs(job):
+        resolve(spec, leave_missing=leave_missing)
 
 
 def _serve(project: Project, job: Job, run_folder: Path, found: Surroundings, stack: ExitStack) -> None:
@@ -100,7 +105,8 @@ def _server(kind: str, project: Project, run_folder: Path, found: Surroundings, 
         return server.url
     if kind == "http":
         if found.peer is None:
-            found.peer = stack.enter_context(start_peer(run_folder / "peer.jsonl"))
+            hidden = [value for name, value in os.environ.items() if name.startswith(SECRETS_BEGIN)]
+            found.peer = stack.enter_context(start_peer(run_folder / "peer.jsonl", hidden))
         return found.peer.url
     return ""
 

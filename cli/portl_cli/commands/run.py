@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from portl.errors import RunError
-from portl.jobs import Job
-from portl.runs import read_params
 from portl.values import redact
+from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._hosts import HostName
-from portl_cli.commands._project import SCHEMA, Project, compiled
-from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
+from portl_cli.commands._outcome import Told, read_outcome
+from portl_cli.commands._params import given_params
+from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
+from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
-from portl_cli.compile import Compiled, definition_text
-from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Event, Execution, Limits, SystemClock, execute, load_machine
+from portl_cli.commands._watch import Watch
+from portl_cli.commands.plan import show_plan
+from portl_cli.compile import Compiled
+from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
 
 
 @click.command("run")
@@ -33,6 +34,12 @@ from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Event, Execution, Limits, Sy
     help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
 )
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
+@click.option("--dry-run", is_flag=True, help="Only show what it would do, as `portl plan`.")
+@click.option(
+    "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
+)
+@click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")
 @click.option(
     "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="AWS's limits on sizes and events."
@@ -45,6 +52,10 @@ def command(
     params: tuple[str, ...],
     demo: bool,
     init_db: bool,
+    dry_run: bool,
+    sample: int,
+    intents: bool,
+    as_json: bool,
     isolate: bool,
     limits: str,
     host: HostName,
@@ -56,70 +67,44 @@ def command(
     Example:
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    if dry_run:
+        return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
     project, found = compiled(job)
-    given = dict(_pair(text) for text in params)
-    try:
-        read_params(found.job.params, given)
-    except RunError as problem:
-        raise click.UsageError(f"{problem}{f'; {problem.hint}' if problem.hint else ''}") from None
-    run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    given = given_params(found.job, params)
+    run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
+    folder = job_file(job).parent
+    chosen: HostName = "isolate" if isolate else host
+    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
+    with (
+        closing(display_for(as_json=as_json)) as display,
+        surroundings(
+            project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds, on_message=display.progress
+        ) as around,
+    ):
+        display.say(f"run {run_folder.name}")
+        display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
+        served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
+        if init_db or served:
+            display.say(f"tables from {apply_schema(found.job, folder).name}")
+        watched = Watch(found, run_folder, display)
+        ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
+        display.close()
+        calls = around.peer.calls() if around.peer else None
+        outcome = read_outcome(run_folder)
+        told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, outcome)
+        return _conclude_json(told, display) if as_json else _conclude(told)
+
+
+def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
+    """A new run's folder, and what its functions find in their environment of it."""
+    run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
-    folder = job if job.is_dir() else job.parent
-    chosen: HostName = "isolate" if isolate else host
-    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
-    with surroundings(project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds) as around:
-        _say(f"run {run_id}")
-        served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
-        if init_db or served:
-            _say(f"tables from {apply_schema(found.job, folder).name}")
-        watched = Watch(found, run_folder)
-        ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
-        return _conclude(found.job, run_folder, ended, around, watched)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--param")
-    return name, value
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(redact(text) + "\n")
-
-
-class Watch:
-    """Follows a run: writes its history and says what begins and ends."""
-
-    def __init__(self, found: Compiled, run_folder: Path) -> None:
-        self._history: TextIO = (run_folder / "history.jsonl").open("w", encoding="utf-8")
-        self._committing = {
-            name
-            for name, state in found.definition["States"].items()
-            if state["Type"] == "Task" and "unit" in state["Arguments"]["Payload"]
-        }
-        self.committed = False
-        (run_folder / "machine.asl.json").write_text(definition_text(found.definition), "utf-8")
-
-    def event(self, event: Event) -> None:
-        """Takes one event of the history."""
-        self._history.write(redact(json.dumps(event, ensure_ascii=False)) + "\n")
-        if event["execution"]:
-            return
-        kind = str(event["type"])
-        if kind.endswith("StateEntered"):
-            _say(f"  {event['stateEnteredEventDetails']['name']} …")
-        elif kind.endswith("StateExited"):
-            name = event["stateExitedEventDetails"]["name"]
-            self.committed = self.committed or name in self._committing
-
-    def close(self) -> None:
-        """Closes the history's file."""
-        self._history.close()
+    os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    return run_folder
 
 
 def _execute(
@@ -140,16 +125,20 @@ def _execute(
         watched.close()
 
 
-def _conclude(job: Job, run_folder: Path, ended: Execution, around: Surroundings, watched: Watch) -> int:
-    outcome = read_outcome(run_folder)
-    if ended.status == "SUCCEEDED":
-        calls = around.peer.calls() if around.peer else None
-        for line in summary(job, outcome, calls, ended.transitions):
+def _conclude(told: Told) -> int:
+    if told.ended.status == "SUCCEEDED":
+        for line in summary(told):
             click.echo(redact(line))
-        click.echo(f"  run folder {os.path.relpath(run_folder)}")
         return 0
-    for line in failure(job, first_error(run_folder), f"{ended.error}: {ended.cause}"):
+    for line in failure_of(told):
         click.echo(redact(line), err=True)
-    click.echo(f"  state   {consequence(job, outcome, run_folder, committed=watched.committed)}", err=True)
-    click.echo(f"  run     {os.path.relpath(run_folder)}", err=True)
     return 1
+
+
+def _conclude_json(told: Told, display: Display) -> int:
+    succeeded = told.ended.status == "SUCCEEDED"
+    if succeeded:
+        display.event("run_succeeded", run=told.run_folder.name, folder=str(told.run_folder), summary=summary_document(told))
+    else:
+        display.event("run_failed", run=told.run_folder.name, folder=str(told.run_folder), error=failure_document(told))
+    return 0 if succeeded else 1

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from portl_cli.engine._data import Json
     from portl_cli.engine._host import Answer
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Link(Protocol):
     """What a hook gets: the way from a function's process back to the host. Threads may share it."""
 
-    def send(self, document: dict[str, Json]) -> None:
+    def send(self, document: Mapping[str, Json]) -> None:
         """Hands a message to the host's ``on_message``; nobody answers it."""
 
     def invoke(self, function: str, payload: Json) -> Answer:

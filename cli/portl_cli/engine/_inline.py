@@ -20,6 +20,7 @@ from portl_cli.engine._host import (
     exited,
     function_name,
     request_text,
+    round_trip,
     timed_out,
     unknown_function,
 )
@@ -124,10 +125,10 @@ class _InlineLink:
         self._on_message = on_message
         self._lock = threading.RLock()
 
-    def send(self, document: dict[str, Json]) -> None:
+    def send(self, document: Mapping[str, Json]) -> None:
         if self._on_message is not None:
             with self._lock:
-                self._on_message(document)
+                self._on_message(round_trip(dict(document)))
 
     def invoke(self, function: str, payload: Json) -> Answer:
         with self._lock:

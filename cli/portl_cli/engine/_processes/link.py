@@ -15,6 +15,8 @@ from portl_cli.engine._processes.messages import read_answer
 from portl_cli.engine._processes.wire import Closed, Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from portl_cli.engine._data import Json
     from portl_cli.engine._processes.wire import Document
 
@@ -44,9 +46,9 @@ class WireLink:
         except Closed:
             return
 
-    def send(self, document: dict[str, Json]) -> None:
+    def send(self, document: Mapping[str, Json]) -> None:
         """See Link."""
-        self.tell({"op": "message", "document": document})
+        self.tell({"op": "message", "document": dict(document)})
 
     def invoke(self, function: str, payload: Json) -> Answer:
         """See Link."""

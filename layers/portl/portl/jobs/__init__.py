@@ -14,6 +14,7 @@ from portl.jobs._models import (
     Transaction,
     walk_steps,
 )
+from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._transactions import (
@@ -51,6 +52,7 @@ __all__ = [
     "load_job",
     "neighbours",
     "parse_job",
+    "place_in_job",
     "reads",
     "source_of",
     "step_names",
