@@ -14,7 +14,7 @@ import click
 
 from portl.errors import RunError
 from portl.jobs import Job
-from portl.runs import read_params
+from portl.runs import keep_specs, read_params
 from portl.values import redact
 from portl_cli.commands._project import SCHEMA, Project, compiled
 from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
@@ -50,6 +50,7 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
     run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
+    keep_specs(found.specs)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
     folder = job if job.is_dir() else job.parent

@@ -4,7 +4,7 @@ from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvo
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._registry import Connections
 from portl.connections._secrets import resolve, secret_variable, variables
-from portl.connections._sql_text import bind_names, quote_identifier, split_statements
+from portl.connections._sql_text import bind_names, place_offsets, quote_identifier, split_statements, statement_starts
 
 __all__ = [
     "CONNECTION_TYPES",
@@ -19,10 +19,12 @@ __all__ = [
     "bind_names",
     "failed",
     "parse_target",
+    "place_offsets",
     "quote_identifier",
     "resolve",
     "secret_variable",
     "split_statements",
+    "statement_starts",
     "use_invoker",
     "variables",
 ]

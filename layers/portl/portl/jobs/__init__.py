@@ -4,6 +4,7 @@ from portl.jobs._checks import check_job, connection_name
 from portl.jobs._diagnostics import CODES, Diagnostic, closest
 from portl.jobs._loader import load_job, parse_job
 from portl.jobs._models import (
+    DEFINED_AS,
     AnyStep,
     Batch,
     Job,
@@ -12,10 +13,12 @@ from portl.jobs._models import (
     Retry,
     StepSpec,
     Transaction,
+    defined_as,
     walk_steps,
 )
 from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._spec_text import decode_spec, encode_spec
+from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     DATABASES,
     Arrangement,
@@ -30,6 +33,7 @@ from portl.jobs._transactions import (
 __all__ = [
     "CODES",
     "DATABASES",
+    "DEFINED_AS",
     "AnyStep",
     "Arrangement",
     "Batch",
@@ -39,18 +43,21 @@ __all__ = [
     "ResultShape",
     "Retry",
     "StepSpec",
+    "TextFile",
     "Transaction",
     "arrange",
     "check_job",
     "closest",
     "connection_name",
     "decode_spec",
+    "defined_as",
     "encode_spec",
     "is_call",
     "is_database",
     "load_job",
     "neighbours",
     "parse_job",
+    "read_text_file",
     "reads",
     "source_of",
     "step_names",

@@ -57,6 +57,7 @@ def check_job(
         _batch(check, step)
         for path, code, message, hint in step_findings(step):
             check.add((*check.paths[step.id], *path), code, message, hint)
+        check.findings += step.findings_in_files()
         check.order.setdefault(step.name, []).append(step)
     if whole and not check.findings:
         for step_id, code, message, hint in check_transaction(job):

@@ -4,13 +4,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
-from portl.jobs._diagnostics import closest
+from portl.jobs._diagnostics import Diagnostic, closest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 RESERVED = frozenset({"wait_s", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
+
+DEFINED_AS = "definition"
+
+
+def defined_as(name: str) -> WithJsonSchema:
+    """Says which definition of the job's JSON Schema a value has that pydantic knows as anything at all."""
+    return WithJsonSchema({DEFINED_AS: name})
 
 
 class Strict(BaseModel):
@@ -103,6 +119,18 @@ class StepSpec(Strict):
         """The tables this step writes."""
         return frozenset()
 
+    def runs_sql(self) -> bool:
+        """Whether SQL of the job's own is run, which may read any table."""
+        return False
+
+    def inlined(self) -> dict[str, Any]:
+        """Fields whose value stands in a file of the job's folder, with what was read: the function gets no file."""
+        return {}
+
+    def findings_in_files(self) -> Iterator[Diagnostic]:
+        """What is wrong inside the files that the step names, with the place there."""
+        return iter(())
+
 
 def _step(raw: Any, info: ValidationInfo) -> StepSpec:
     if isinstance(raw, StepSpec):
@@ -134,7 +162,7 @@ def _stand_in(raw: dict[str, Any]) -> StepSpec:
         raise PydanticCustomError("unreadable", "the step cannot be read at all") from None
 
 
-AnyStep = Annotated[Any, PlainValidator(_step)]
+AnyStep = Annotated[Any, PlainValidator(_step), defined_as("Step")]
 """A step of any type; the types come with the validation context (``step_types``)."""
 
 
@@ -152,7 +180,7 @@ class Job(Strict):
     description: str = ""
     params: dict[Name, Param] = {}
     run_key: str | None = None
-    connections: dict[Name, dict[str, Any]] = {}
+    connections: dict[Name, Annotated[dict[str, Any], defined_as("Connection")]] = {}
     transaction: Transaction | None = None
     steps: list[AnyStep] = Field(min_length=1)
     triggers: list[dict[str, Any]] = []

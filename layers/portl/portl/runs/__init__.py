@@ -7,6 +7,7 @@ from portl.runs._handler import handle
 from portl.runs._intents import Decide, Intent, Invocation, KeepRecords, ReadRecords, Request, Statement
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
+from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._transaction import run_transaction, single_step
@@ -14,6 +15,8 @@ from portl.runs._transaction import run_transaction, single_step
 __all__ = [
     "MAX_CHUNKS",
     "PER_RECORD",
+    "SPECS",
+    "SPEC_REFERENCE",
     "Decide",
     "Intent",
     "Invocation",
@@ -33,6 +36,7 @@ __all__ = [
     "StepType",
     "Task",
     "handle",
+    "keep_specs",
     "read_params",
     "run_step",
     "run_transaction",

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from portl.connections import Connections
 from portl.errors import MappingError, Place, TemplateError
-from portl.jobs import StepSpec
+from portl.jobs import StepSpec, defined_as
 from portl.runs import Scope
 from portl.values import RecordMapping, compile_mapping
 
+Columns = Annotated[dict[str, Any], defined_as("Mapping"), Field(min_length=1)]
+"""Column → expression, or the long form."""
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")]
 
 
@@ -20,7 +22,7 @@ class WriteSpec(StepSpec):
     """The fields of every step that writes a table."""
 
     table: TableName
-    mapping: dict[str, Any] = Field(min_length=1)
+    mapping: Columns
 
     connects_to: ClassVar[str | None] = "postgres"
 
