@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "Say what is wrong with a job, and where.",
     "graph": "Draw a job's state machine as Mermaid.",
     "run": "Run a job on this machine.",
+    "schema": "Print the JSON Schema of a job, for editors.",
 }
 
 DONE, FAILED, JOB_WRONG, ENVIRONMENT_WRONG, INTERRUPTED = 0, 1, 2, 3, 130

@@ -1,7 +1,7 @@
 """The JSON Schema of a job, made from the models that read it: what an editor completes and checks with.
 
-Its shape is the one yaml-language-server answers best to: a mapping with a ``type`` is one ``if``/``then`` per type, so that a step
-of one type is never offered another's keys, as it would be with ``oneOf``.
+Its shape is the one yaml-language-server answers best to: a mapping with a ``type`` is one ``if``/``then`` per type, so that a
+step of one type is never offered another's keys, as it would be with ``oneOf``.
 """
 
 from __future__ import annotations
@@ -112,11 +112,8 @@ def _step(made: dict[str, Schema]) -> Schema:
         own["properties"] = {key: key in shared or value for key, value in own["properties"].items()}
         own["required"] = [key for key in own["required"] if key not in shared]
         own["title"] = kind
-    return {
-        **_chosen("step", names),
-        "properties": {**base["properties"], "type": _kinds("step", names)},
-        "required": base["required"],
-    }
+    described = {**base["properties"], "type": _kinds("step", names)}
+    return {**_chosen("step", names), "properties": described, "required": base["required"]}
 
 
 def _connection(made: dict[str, Schema]) -> Schema:

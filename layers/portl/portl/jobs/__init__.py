@@ -4,7 +4,6 @@ from portl.jobs._checks import check_job, connection_name
 from portl.jobs._diagnostics import CODES, Diagnostic, closest
 from portl.jobs._loader import load_job, parse_job
 from portl.jobs._models import (
-    DEFINED_AS,
     AnyStep,
     Batch,
     Job,
@@ -13,10 +12,10 @@ from portl.jobs._models import (
     Retry,
     StepSpec,
     Transaction,
-    defined_as,
     walk_steps,
 )
 from portl.jobs._references import reads, source_of, step_names
+from portl.jobs._schema import DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
@@ -45,6 +44,7 @@ __all__ = [
     "StepSpec",
     "TextFile",
     "Transaction",
+    "alone",
     "arrange",
     "check_job",
     "closest",

@@ -26,7 +26,7 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file as it was read. ``name`` is its path as findings show it, beside the job's; line ends are ``\\n``."""
+    """A file as it was read. ``name`` is its path as findings show it, beside the job's; lines end as on Unix."""
 
     name: str
     text: str = ""

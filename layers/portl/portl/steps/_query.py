@@ -8,18 +8,16 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from portl.connections import bind_names
+from portl.jobs import alone
 from portl.runs import Scope, Statement
-from portl.steps._sql import SqlSpec
+from portl.steps._sql import SQL_GIVEN, SqlSpec
 from portl.values import compile_value
-
-ONE_SQL = [{"required": ["sql"]}, {"required": ["sql_file"]}]
-"""For editors: one of the two."""
 
 
 class QuerySpec(SqlSpec):
     """A query: ``sql``, or the file that holds it, and the values for its places."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_SQL})
+    model_config = ConfigDict(json_schema_extra={"anyOf": SQL_GIVEN, "dependencies": {"sql": alone("sql_file")}})
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """There is SQL, and it is right."""

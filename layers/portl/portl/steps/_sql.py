@@ -8,13 +8,17 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from portl.connections import bind_names, place_offsets, statement_starts
+from portl.connections import place_offsets, statement_starts
 from portl.jobs import Diagnostic, StepSpec, TextFile, closest, read_text_file
 
 Problem = tuple[int, str, str]
 """Where in the SQL, in characters; what is wrong; the way out."""
 _WORD = re.compile(r"[A-Za-z]+")
 _BOUNDS = frozenset({"abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"})
+
+
+SQL_GIVEN: list[Any] = [{"required": ["sql"]}, {"required": ["sql_file"]}]
+"""JSON Schema: one of the two is there."""
 
 
 class SqlSpec(StepSpec):
@@ -57,23 +61,22 @@ class SqlSpec(StepSpec):
         yield ("params",), self.params
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
-        """One SQL and one only; what is wrong with it, where that is in the job; its places and the params are the same names."""
+        """What is wrong with the SQL, as far as it stands in the job, and params without a place."""
         if self.sql is not None and self.sql_file is not None:
             yield ("sql_file",), "J004", "a step has sql or sql_file, not both", "leave one of them out"
-            return
-        broken = self._file.problem if self._file is not None else None
-        if broken is not None:
-            if broken.offset is None:
-                yield ("sql_file",), "J307", broken.message, broken.hint
-            return
-        if self.sql is not None:
-            for _, message, hint in self._problems():
+        elif self._file is not None and self._file.problem is not None:
+            if self._file.problem.offset is None:
+                yield ("sql_file",), "J307", self._file.problem.message, self._file.problem.hint
+        elif self.runs_sql():
+            for _, message, hint in self._problems() if self._file is None else ():
                 yield ("sql",), "J304", message, hint
-        if self.runs_sql() and "{{" not in self.statement:
-            _, names = bind_names(self.statement)
-            for name in self.params:
-                if name not in names:
-                    yield ("params", name), "J304", f"the SQL has no place :{name}", closest(name, names)
+            yield from self._unused()
+
+    def _unused(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        names = place_offsets(self.statement)
+        for name in self.params:
+            if name not in names and "{{" not in self.statement:
+                yield ("params", name), "J304", f"the SQL has no place :{name}", closest(name, names)
 
     def findings_in_files(self) -> Iterator[Diagnostic]:
         """See StepSpec."""

@@ -21,8 +21,8 @@ TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$
 class WriteSpec(StepSpec):
     """The fields of every step that writes a table."""
 
-    table: TableName
-    mapping: Columns
+    table: TableName = Field(description="The table that is written, with its schema before a dot if need be.")
+    mapping: Columns = Field(description="Column → expression, or {from, type, transforms, default, required, on_error}.")
 
     connects_to: ClassVar[str | None] = "postgres"
 

@@ -16,9 +16,9 @@ from portl.values import compile_value, decide
 class Conditional(StepSpec):
     """``if`` decides between the steps of ``then`` and those of ``else``; either may be empty, not both."""
 
-    if_: str = Field(alias="if")
-    then: list[AnyStep] = Field(default_factory=list)
-    else_: list[AnyStep] = Field(default_factory=list, alias="else")
+    if_: str = Field(alias="if", description="One {{ expression }} that comes to true, false or null.")
+    then: list[AnyStep] = Field(default_factory=list, description="The steps where it is true.")
+    else_: list[AnyStep] = Field(default_factory=list, alias="else", description="The steps where it is false or null.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"branch"}))
 

@@ -8,21 +8,25 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, quote_identifier
-from portl.jobs import ResultShape
+from portl.jobs import ResultShape, alone
 from portl.runs import Decide, Scope, Statement, StepType, single_step
-from portl.steps._query import ONE_SQL, Querying
-from portl.steps._sql import SqlSpec
+from portl.steps._query import Querying
+from portl.steps._sql import SQL_GIVEN, SqlSpec
 from portl.steps._written import Columns, TableName, WriteSpec, Writing
 from portl.values import compile_mapping
 
-_FORMS = {
-    "oneOf": [{"required": ["set", "where"]}, *ONE_SQL],
-    "dependencies": {"set": ["where"], "where": ["set"], "params": {"anyOf": ONE_SQL}},
+_FORMS: dict[str, Any] = {
+    "anyOf": [{"required": ["set", "where"]}, *SQL_GIVEN],
+    "dependencies": {
+        "sql": alone("sql_file", "set", "where"),
+        "sql_file": alone("set", "where"),
+        "params": {"anyOf": SQL_GIVEN},
+    },
 }
 
 
 class DbUpdate(SqlSpec):
-    """Sets columns of the rows that every condition of ``where`` meets (a null there meets nulls), or runs an UPDATE of its own.
+    """Sets columns of the rows that every condition of ``where`` meets (a null there meets nulls), or runs SQL of its own.
 
     ``table`` says what is written in both forms: runs queue for it, and neighbouring steps keep their order by it.
     """
@@ -52,12 +56,7 @@ class DbUpdate(SqlSpec):
         given = {name for name in ("set", "where") if getattr(self, name) is not None}
         if self.runs_sql():
             for name in sorted(given):
-                yield (
-                    (name,),
-                    "J004",
-                    f"an update has set and where, or SQL of its own: {name} goes with no SQL",
-                    "leave it out",
-                )
+                yield (name,), "J004", f"{name} is for an update without SQL of its own", f"leave {name} out, or the SQL"
         else:
             for name in ("set", "where"):
                 if name not in given:

@@ -16,10 +16,12 @@ from portl.steps._written import WriteSpec, Writing
 class DbUpsert(WriteSpec):
     """Inserts a row, or meets the one with the same key: ``conflict`` says what happens then."""
 
-    key: list[str] = Field(min_length=1)
-    update_columns: list[str] | None = None
-    conflict: Literal["overwrite", "skip", "fail", "merge_newer", "merge_non_null"] = "overwrite"
-    newer_by: str | None = None
+    key: list[str] = Field(min_length=1, description="The columns that say whether a row is known; they need a unique index.")
+    update_columns: list[str] | None = Field(default=None, description="The columns a known row gets anew; all when not told.")
+    conflict: Literal["overwrite", "skip", "fail", "merge_newer", "merge_non_null"] = Field(
+        default="overwrite", description="What happens to a row that is known."
+    )
+    newer_by: str | None = Field(default=None, description="For merge_newer: the column that says which row is newer.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"id", "was_inserted"}))
 
