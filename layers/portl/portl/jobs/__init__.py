@@ -15,7 +15,7 @@ from portl.jobs._models import (
     walk_steps,
 )
 from portl.jobs._references import reads, source_of, step_names
-from portl.jobs._schema import DEFINED_AS, alone, defined_as
+from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
@@ -31,6 +31,7 @@ from portl.jobs._transactions import (
 
 __all__ = [
     "CODES",
+    "CONDITION",
     "DATABASES",
     "DEFINED_AS",
     "AnyStep",

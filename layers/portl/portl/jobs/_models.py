@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from portl.jobs._diagnostics import Diagnostic, closest
-from portl.jobs._schema import defined_as
+from portl.jobs._schema import CONDITION, defined_as
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 RESERVED = frozenset({"wait_s", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
@@ -95,7 +95,11 @@ class StepSpec(Strict):
         default=None, description="The connection it uses; without it the transaction's, else the only one of its kind."
     )
     save_as: Name | None = Field(default=None, description="The name expressions read the result by, instead of the id.")
-    when: str | None = Field(default=None, description="One {{ expression }}: a record it is false or null for is left out.")
+    when: str | None = Field(
+        default=None,
+        description="One {{ expression }}: a record it is false or null for is left out.",
+        json_schema_extra=CONDITION,
+    )
     batch: Batch | None = Field(default=None, description="The records the step goes over; without it, it is done once.")
     retry: Retry | None = Field(default=None, description="How often a record is tried.")
     timeout_s: float | None = Field(default=None, gt=0, le=840, description="How long a call may take, in seconds.")

@@ -17,3 +17,10 @@ def defined_as(name: str) -> WithJsonSchema:
 def alone(*others: str) -> dict[str, Any]:
     """For ``dependencies``: a key does not go with others, and an editor marks the other one."""
     return {"properties": dict.fromkeys(others, False)}
+
+
+CONDITION: dict[str, Any] = {
+    "pattern": r"^\s*\{\{[\s\S]*\}\}\s*$",
+    "patternErrorMessage": "exactly one {{ expression }}, true or false",
+}
+"""For a condition's field. ``patternErrorMessage`` is what editors say instead of the pattern; validators pass over it."""

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, quote_identifier
-from portl.jobs import ResultShape, closest
+from portl.jobs import ResultShape, alone, closest
 from portl.runs import Decide, Scope, Statement, StepType, single_step
 from portl.steps._written import WriteSpec, Writing
+
+_NEWER: dict[str, Any] = {
+    "if": {"properties": {"conflict": {"const": "merge_newer"}}, "required": ["conflict"]},
+    "then": {"required": ["newer_by"]},
+    "else": alone("newer_by"),
+}
 
 
 class DbUpsert(WriteSpec):
     """Inserts a row, or meets the one with the same key: ``conflict`` says what happens then."""
+
+    model_config = ConfigDict(json_schema_extra=_NEWER)
 
     key: list[str] = Field(min_length=1, description="The columns that say whether a row is known; they need a unique index.")
     update_columns: list[str] | None = Field(default=None, description="The columns a known row gets anew; all when not told.")
