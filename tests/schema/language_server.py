@@ -18,7 +18,7 @@ from typing import Any
 
 WAIT_S = 30.0
 """How long an answer may take on a machine that is busy."""
-URI = "file:///project/statemachines/sync/job.yaml"
+URI = "file:///project/statemachines/job{}/job.yaml"
 CARET = "§"
 
 
@@ -33,11 +33,17 @@ class Finding:
 
 
 class LanguageServer:
-    """One server with one schema for every file. A document is opened anew for each question."""
+    """One server, told by its settings which files have the schema. A document is opened anew for each question."""
 
     def __init__(self, process: subprocess.Popen[bytes], schema: Path) -> None:
         self._process = process
-        self._settings = {"yaml": {"schemas": {schema.as_uri(): "*"}, "schemaStore": {"enable": False}, "hover": True}}
+        self._settings = {
+            "yaml": {
+                "schemas": {schema.as_uri(): "/project/statemachines/*/job.yaml"},
+                "schemaStore": {"enable": False},
+                "hover": True,
+            }
+        }
         self._heard: queue.Queue[dict[str, Any]] = queue.Queue()
         self._number = 0
         self._version = 0
@@ -54,9 +60,9 @@ class LanguageServer:
             assert time.monotonic() < until, "the server has not taken the schema"
             time.sleep(0.05)
 
-    def findings(self, text: str) -> list[Finding]:
-        """What the server marks in a job's text, in the order of the lines."""
-        self._open(text)
+    def findings(self, text: str, uri: str = "") -> list[Finding]:
+        """What the server marks in a job's text, in the order of the lines; ``uri`` says where the job is."""
+        self._open(text, uri)
         while True:
             message = self._next()
             if message.get("method") == "textDocument/publishDiagnostics":
@@ -81,9 +87,9 @@ class LanguageServer:
         line = before.count("\n")
         return {"textDocument": {"uri": self._uri}, "position": {"line": line, "character": len(before.rpartition("\n")[2])}}
 
-    def _open(self, text: str) -> None:
+    def _open(self, text: str, uri: str = "") -> None:
         self._version += 1
-        self._uri = URI.replace("sync", f"sync{self._version}")
+        self._uri = uri or URI.format(self._version)
         document = {"uri": self._uri, "languageId": "yaml", "version": self._version, "text": text}
         self._tell("textDocument/didOpen", {"textDocument": document})
 
