@@ -13,6 +13,7 @@ import click
 COMMANDS = {
     "build": "Compile every job and write what deployment needs.",
     "check": "Say what is wrong with a job, and where.",
+    "plan": "Show the SQL and the requests of a run, and do nothing.",
     "graph": "Draw a job's state machine as Mermaid.",
     "run": "Run a job on this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",

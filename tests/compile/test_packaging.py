@@ -85,13 +85,12 @@ STEP = {"id": "q", "type": "db.query_one", SPEC_REFERENCE: DIGEST}
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PORTL_RUNS", str(tmp_path))
+def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
 def test_a_kept_spec_is_read_back(runs: Path) -> None:
-    keep_specs({DIGEST: TEXT})
+    keep_specs(LocalStore(runs), {DIGEST: TEXT})
     assert (runs / "specs" / f"{DIGEST}.json").read_text("utf-8") == TEXT
     assert read_spec(LocalStore(runs), STEP) == json.loads(TEXT)
 
@@ -105,12 +104,12 @@ def test_a_spec_that_is_not_there_is_named_with_the_way_out(runs: Path) -> None:
 
 
 def test_a_spec_that_was_changed_is_refused_and_mended_by_the_next_run(runs: Path) -> None:
-    keep_specs({DIGEST: TEXT})
+    keep_specs(LocalStore(runs), {DIGEST: TEXT})
     (runs / "specs" / f"{DIGEST}.json").write_text(TEXT.replace("1", "2"), "utf-8")
     with pytest.raises(RunError) as caught:
         read_spec(LocalStore(runs), STEP)
     assert caught.value.code == "R112"
-    keep_specs({DIGEST: TEXT})
+    keep_specs(LocalStore(runs), {DIGEST: TEXT})
     assert read_spec(LocalStore(runs), STEP) == json.loads(TEXT)
 
 

@@ -67,10 +67,9 @@ def test_a_variable_without_a_value_is_refused_by_name(monkeypatch, state, mark,
 
 def test_a_connection_whose_variable_is_missing_is_refused_when_it_is_opened_and_not_before(monkeypatch):
     monkeypatch.delenv("CONN_NONE", raising=False)
-    with Connections({"shop": {"type": "http", "base_url": "${env:CONN_NONE}"}}) as connections:
-        assert connections.kind("shop") == "http"
-        with pytest.raises(MissingVariable, match="CONN_NONE"):
-            connections.get("shop")
+    connections = Connections({"shop": {"type": "http", "base_url": "${env:CONN_NONE}"}})
+    with connections, pytest.raises(MissingVariable, match="CONN_NONE"):
+        connections.get("shop")
 
 
 def test_a_secret_is_masked_once_it_was_resolved(monkeypatch):

@@ -128,3 +128,11 @@ def test_what_is_wrong_in_a_file_is_told_at_its_place_before_anything_runs(tmp_p
     file = job / "sql" / "put.sql"
     assert ended.code == 2
     assert f'{file}:3:14 J304 :cdoe has no value under params; did you mean "code"?' in ended.err
+
+
+def test_a_plan_shows_the_sql_of_the_files(tmp_path: Path, job: Path) -> None:
+    ended = portl(tmp_path, "plan", str(job), "--param", f"path={job / 'rows.csv'}", "--json")
+    assert ended.code == 0, ended.err
+    statements = {(note["step"], note["record"]): note for note in map(json.loads, ended.out.splitlines()) if "sql" in note}
+    assert statements["put", 0]["sql"] == PUT.replace(":n", "$1").replace(":code", "$2")
+    assert statements["place", 1]["sql"] == large_sql().replace(":code", "$1")

@@ -58,14 +58,18 @@ def find_project(start: Path) -> Project:
     raise SetupError(f"there is no {TEMPLATE} above {start}", code="V121", hint="run it inside a Portl project")
 
 
+def job_file(path: Path) -> Path:
+    """The file of a job that is named by it, or by its folder."""
+    return path / "job.yaml" if path.is_dir() else path
+
+
 def read_job(path: Path) -> Job:
     """The job of a file, or of a folder with a ``job.yaml``.
 
     Raises:
         JobError: it is wrong; with every diagnostic.
     """
-    file = path / "job.yaml" if path.is_dir() else path
-    return load_job(file, STEP_TYPES, CONNECTION_TYPES)
+    return load_job(job_file(path), STEP_TYPES, CONNECTION_TYPES)
 
 
 def compiled(path: Path) -> tuple[Project, Compiled]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.connections import (
+    SECRETS_BEGIN,
     Boto3Invoker,
     Connections,
     FunctionInvoker,
@@ -25,7 +26,7 @@ from portl.connections import (
     variables,
 )
 from portl.errors import FunctionError, MissingVariable, SetupError
-from portl.jobs import DATABASES, Job
+from portl.jobs import DATABASES, Job, walk_steps
 from portl_cli.commands._project import SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 from portl_cli.engine import FunctionHost, InlineHost, Succeeded
@@ -53,7 +54,7 @@ def surroundings(project: Project, job: Job, job_folder: Path, run_folder: Path,
         if demo:
             _serve(project, job, run_folder, found, stack)
         _demand(job)
-        _register_secrets(job)
+        register_secrets(job)
         use_invoker(LocalInvoker(project, host, job_folder))
         stack.callback(use_invoker, None)
         yield found
@@ -61,9 +62,14 @@ def surroundings(project: Project, job: Job, job_folder: Path, run_folder: Path,
 
 def missing(job: Job) -> list[str]:
     """The environment variables that the job names and that are unset or empty."""
-    specs = [*job.connections.values(), *(step.model_dump(by_alias=True) for step in job.steps)]
-    names = {name if kind == "env" else secret_variable(name) for spec in specs for kind, name in variables(spec)}
+    names = {name if kind == "env" else secret_variable(name) for spec in _specs(job) for kind, name in variables(spec)}
     return sorted(name for name in names if not os.environ.get(name))
+
+
+def _specs(job: Job) -> list[dict[str, Any]]:
+    """What may name variables and secrets."""
+    steps = (step.model_dump(by_alias=True, include={"headers"}) for step in walk_steps(job.steps))
+    return [*job.connections.values(), *steps]
 
 
 def _demand(job: Job) -> None:
@@ -75,10 +81,10 @@ def _demand(job: Job) -> None:
         raise MissingVariable(text, code="V101", hint=hint)
 
 
-def _register_secrets(job: Job) -> None:
+def register_secrets(job: Job, *, leave_missing: bool = False) -> None:
     """Every secret is known before the first line is written, so that none can appear in one."""
-    for spec in job.connections.values():
-        resolve(spec)
+    for spec in _specs(job):
+        resolve(spec, leave_missing=leave_missing)
 
 
 def _serve(project: Project, job: Job, run_folder: Path, found: Surroundings, stack: ExitStack) -> None:
@@ -98,7 +104,8 @@ def _server(kind: str, project: Project, run_folder: Path, found: Surroundings, 
         return server.url
     if kind == "http":
         if found.peer is None:
-            found.peer = stack.enter_context(start_peer(run_folder / "peer.jsonl"))
+            hidden = [value for name, value in os.environ.items() if name.startswith(SECRETS_BEGIN)]
+            found.peer = stack.enter_context(start_peer(run_folder / "peer.jsonl", hidden))
         return found.peer.url
     return ""
 

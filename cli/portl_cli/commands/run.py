@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from portl.errors import RunError
-from portl.jobs import Job
-from portl.runs import keep_specs, read_params
+from portl.runs import keep_specs, use_progress
+from portl.stores import open_store
 from portl.values import redact
-from portl_cli.commands._project import SCHEMA, Project, compiled
-from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
+from portl_cli.commands._display import Display, display_for
+from portl_cli.commands._outcome import Told, read_outcome
+from portl_cli.commands._params import given_params
+from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
+from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
-from portl_cli.compile import Compiled, definition_text
-from portl_cli.engine import Event, Execution, SystemClock, execute, load_machine
+from portl_cli.commands._watch import Watch
+from portl_cli.commands.plan import show_plan
+from portl_cli.compile import Compiled
+from portl_cli.engine import Execution, SystemClock, execute, load_machine
 
 
 @click.command("run")
@@ -32,77 +35,61 @@ from portl_cli.engine import Event, Execution, SystemClock, execute, load_machin
     help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
 )
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
+@click.option("--dry-run", is_flag=True, help="Only show what it would do, as `portl plan`.")
+@click.option(
+    "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
+)
+@click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
-def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, time_scale: float) -> int:
+def command(
+    *,
+    job: Path,
+    params: tuple[str, ...],
+    demo: bool,
+    init_db: bool,
+    dry_run: bool,
+    sample: int,
+    intents: bool,
+    as_json: bool,
+    time_scale: float,
+) -> int:
     """Run JOB on this machine: the very state machine and handlers that would run on AWS.
 
     \b
     Example:
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    if dry_run:
+        return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
     project, found = compiled(job)
-    given = dict(_pair(text) for text in params)
-    try:
-        read_params(found.job.params, given)
-    except RunError as problem:
-        raise click.UsageError(f"{problem}{f'; {problem.hint}' if problem.hint else ''}") from None
+    given = given_params(found.job, params)
     run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
-    keep_specs(found.specs)
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
-    folder = job if job.is_dir() else job.parent
-    with surroundings(project, found.job, folder, run_folder, demo=demo) as around:
-        _say(f"run {run_id}")
+    os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    folder = job_file(job).parent
+    with (
+        surroundings(project, found.job, folder, run_folder, demo=demo) as around,
+        closing(display_for(as_json=as_json)) as display,
+    ):
+        display.say(f"run {run_id}")
+        display.event("run_started", run=run_id, job=found.job.job, folder=str(run_folder))
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
         if init_db or served:
-            _say(f"tables from {apply_schema(found.job, folder).name}")
-        watched = Watch(found, run_folder)
+            display.say(f"tables from {apply_schema(found.job, folder).name}")
+        use_progress(display.progress)
+        watched = Watch(found, run_folder, display)
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
-        return _conclude(found.job, run_folder, ended, around, watched)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--param")
-    return name, value
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(redact(text) + "\n")
-
-
-class Watch:
-    """Follows a run: writes its history and says what begins and ends."""
-
-    def __init__(self, found: Compiled, run_folder: Path) -> None:
-        self._history: TextIO = (run_folder / "history.jsonl").open("w", encoding="utf-8")
-        self._committing = {
-            name
-            for name, state in found.definition["States"].items()
-            if state["Type"] == "Task" and "unit" in state["Arguments"]["Payload"]
-        }
-        self.committed = False
-        (run_folder / "machine.asl.json").write_text(definition_text(found.definition), "utf-8")
-
-    def event(self, event: Event) -> None:
-        """Takes one event of the history."""
-        self._history.write(redact(json.dumps(event, ensure_ascii=False)) + "\n")
-        if event["execution"]:
-            return
-        kind = str(event["type"])
-        if kind.endswith("StateEntered"):
-            _say(f"  {event['stateEnteredEventDetails']['name']} …")
-        elif kind.endswith("StateExited"):
-            name = event["stateExitedEventDetails"]["name"]
-            self.committed = self.committed or name in self._committing
-
-    def close(self) -> None:
-        """Closes the history's file."""
-        self._history.close()
+        display.close()
+        calls = around.peer.calls() if around.peer else None
+        outcome = read_outcome(run_folder)
+        told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, outcome)
+        return _conclude_json(told, display) if as_json else _conclude(told)
 
 
 def _execute(
@@ -117,16 +104,20 @@ def _execute(
         watched.close()
 
 
-def _conclude(job: Job, run_folder: Path, ended: Execution, around: Surroundings, watched: Watch) -> int:
-    outcome = read_outcome(run_folder)
-    if ended.status == "SUCCEEDED":
-        calls = around.peer.calls() if around.peer else None
-        for line in summary(job, outcome, calls, ended.transitions):
+def _conclude(told: Told) -> int:
+    if told.ended.status == "SUCCEEDED":
+        for line in summary(told):
             click.echo(redact(line))
-        click.echo(f"  run folder {os.path.relpath(run_folder)}")
         return 0
-    for line in failure(job, first_error(run_folder), f"{ended.error}: {ended.cause}"):
+    for line in failure_of(told):
         click.echo(redact(line), err=True)
-    click.echo(f"  state   {consequence(job, outcome, run_folder, committed=watched.committed)}", err=True)
-    click.echo(f"  run     {os.path.relpath(run_folder)}", err=True)
     return 1
+
+
+def _conclude_json(told: Told, display: Display) -> int:
+    succeeded = told.ended.status == "SUCCEEDED"
+    if succeeded:
+        display.event("run_succeeded", run=told.run_folder.name, folder=str(told.run_folder), summary=summary_document(told))
+    else:
+        display.event("run_failed", run=told.run_folder.name, folder=str(told.run_folder), error=failure_document(told))
+    return 0 if succeeded else 1

@@ -1,4 +1,7 @@
-"""The process of a peer: ``python -m portl_cli.embedded._peer_server FILE`` serves until its standard input ends."""
+"""The process of a peer: ``python -m portl_cli.embedded._peer_server FILE`` serves until its standard input ends.
+
+The first line of its standard input is a JSON list of the values that its record must not hold.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
+from portl.values import Redactor
 from portl_cli.embedded._peer_script import Script
 
 LONGEST_BODY = 256 * 1024 * 1024
@@ -24,10 +28,13 @@ class _Server(ThreadingMixIn, TCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, hidden: list[str]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self._lock = threading.Lock()
         self._script = Script()
+        self._redactor = Redactor()
+        for value in hidden:
+            self._redactor.add(value)
         self._number = sum(1 for _ in file.open("rb")) if file.exists() else 0
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -44,7 +51,7 @@ class _Server(ThreadingMixIn, TCPServer):
             moment = datetime.now(UTC).isoformat(timespec="milliseconds")
             status = refused.status if refused else 200
             # ASCII: a body may hold half a surrogate pair, which no file takes. One write: a reader sees whole lines.
-            line = json.dumps({"n": self._number, "ts": moment, **call, "status": status}) + "\n"
+            line = json.dumps({"n": self._number, "ts": moment, **self._redactor.tree(call), "status": status}) + "\n"
             os.write(self._file, line.encode("ascii"))
             return self._number, refused
 
@@ -136,7 +143,7 @@ def _parsed(raw: bytes) -> Any:
 
 def main() -> None:
     """Serves until standard input ends, which it does with the process that started this one."""
-    with _Server(Path(sys.argv[1])) as server:
+    with _Server(Path(sys.argv[1]), json.loads(sys.stdin.readline())) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         sys.stdout.write(f"{server.server_address[1]}\n")
         sys.stdout.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -49,8 +50,8 @@ class Peer:
         self.close()
 
 
-def start_peer(file: Path) -> Peer:
-    """Starts a peer that keeps its record in ``file``, after what is already in it.
+def start_peer(file: Path, hidden: Iterable[str] = ()) -> Peer:
+    """Starts a peer that keeps its record in ``file``, after what is already in it; the ``hidden`` values are masked there.
 
     Raises:
         SetupError: V112, it does not start, for one because ``file`` cannot be written.
@@ -59,6 +60,9 @@ def start_peer(file: Path) -> Peer:
     process = subprocess.Popen(  # noqa: S603 - our own
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
+    if process.stdin:
+        process.stdin.write(json.dumps(list(hidden)) + "\n")
+        process.stdin.flush()
     port = (process.stdout.readline() if process.stdout else "").strip()
     peer = Peer(process, f"http://127.0.0.1:{port}", file)
     if not port:

@@ -2,22 +2,26 @@
 
 from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvoker, Target, failed, parse_target, use_invoker
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
+from portl.connections._outgoing import Outgoing, outgoing
 from portl.connections._registry import Connections
-from portl.connections._secrets import resolve, secret_variable, variables
+from portl.connections._secrets import SECRETS_BEGIN, resolve, secret_variable, variables
 from portl.connections._sql_text import bind_names, place_offsets, quote_identifier, split_statements, statement_starts
 
 __all__ = [
     "CONNECTION_TYPES",
+    "SECRETS_BEGIN",
     "Boto3Invoker",
     "Connections",
     "FakeInvoker",
     "FunctionInvoker",
     "HttpSpec",
     "LambdaSpec",
+    "Outgoing",
     "PostgresSpec",
     "Target",
     "bind_names",
     "failed",
+    "outgoing",
     "parse_target",
     "place_offsets",
     "quote_identifier",

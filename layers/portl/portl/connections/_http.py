@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from portl.connections._models import HttpSpec
+from portl.connections._outgoing import Outgoing, outgoing
 from portl.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 500, 501, 502, 503, 504}) - {501}
@@ -39,7 +40,6 @@ class HttpConnection:
         if base.scheme not in ("http", "https") or not base.hostname:
             hint = "such as https://api.example.com"
             raise HttpError(f"the base_url of {name} is no http address", code="H105", hint=hint)
-        self._base = spec.base_url.rstrip("/")
         limits = httpx.Limits(max_connections=spec.max_connections, max_keepalive_connections=spec.max_connections)
         self._client = httpx.Client(
             transport=transport, verify=_tls(), timeout=spec.timeout_s, limits=limits, follow_redirects=False
@@ -63,18 +63,17 @@ class HttpConnection:
         Raises:
             HttpError: H101 status, H102 not reached, H103 timed out, H104 the body is no JSON, H105 the address is wrong.
         """
-        address, own = self._address(url)
-        sent = {**(self._spec.headers if own else {}), **(headers or {})}
-        extra: dict[str, Any] = {"timeout": timeout_s} if timeout_s else {}
-        if json is not None:
-            sent.setdefault("Content-Type", "application/json")
-            extra["content"] = json_text.dumps(json, ensure_ascii=False, allow_nan=False).encode()
-        elif body is not None:
-            extra["content"] = body.encode()
-        elif form is not None:
-            extra["data"] = dict(form)
+        request = outgoing(self._spec, method, url, headers=headers, query=query, json=json, body=body, form=form)
+        return self.send(request, timeout_s=timeout_s, expect=expect)
+
+    def send(self, request: Outgoing, *, timeout_s: float | None = None, expect: tuple[int, ...] = ()) -> HttpAnswer:
+        """Sends a request that was put together; answers and raises as ``request``."""
+        method, address = request.method, str(request.url)
+        extra: dict[str, Any] = {**_content(request), **({"timeout": timeout_s} if timeout_s else {})}
         try:
-            answer = self._client.request(method, address, headers=sent, params=query_of(address, query), **extra)
+            answer = self._client.request(
+                method, address, headers=request.headers, params=query_of(address, request.query), **extra
+            )
         except httpx.TimeoutException as problem:
             raise self._lost("H103", method, address, "did not answer in time", "raise timeout_s", problem) from problem
         except (httpx.TransportError, httpx.DecodingError) as problem:
@@ -88,13 +87,6 @@ class HttpConnection:
     def close(self) -> None:
         """Closes the pool."""
         self._client.close()
-
-    def _address(self, url: str) -> tuple[str, bool]:
-        """The whole address, and whether it is under the base, so that the connection's headers may go there."""
-        if not url.lower().startswith(("http://", "https://")):
-            return f"{self._base}/{url.lstrip('/')}", True
-        mine, theirs = urlsplit(self._base), urlsplit(url)
-        return url, (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
 
     def _judge(self, method: str, address: str, answer: httpx.Response, expect: tuple[int, ...]) -> HttpAnswer:
         expected = answer.status_code in expect if expect else answer.is_success
@@ -123,6 +115,15 @@ class HttpConnection:
         detail = {"method": method, "url": _plain(address), "reason": str(problem)}
         text = f"{method} {_plain(address)} {what}: {problem}"
         return HttpError(text, code=code, hint=hint, outcome="Transient", detail=detail)
+
+
+def _content(request: Outgoing) -> dict[str, Any]:
+    """The body, as httpx takes it."""
+    if request.json is not None:
+        return {"content": json_text.dumps(request.json, ensure_ascii=False, allow_nan=False).encode()}
+    if request.body is not None:
+        return {"content": str(request.body).encode()}
+    return {"data": dict(request.form)} if request.form is not None else {}
 
 
 @cache

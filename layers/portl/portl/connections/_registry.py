@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import BaseModel
+
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
 
@@ -14,6 +16,7 @@ class Connections:
     def __init__(self, specs: Mapping[str, Mapping[str, Any]]) -> None:
         self._specs = specs
         self._open: dict[str, Any] = {}
+        self._resolved: dict[str, BaseModel] = {}
 
     def get(self, name: str) -> Any:
         """The open connection.
@@ -23,12 +26,23 @@ class Connections:
             StepError: it cannot be opened.
         """
         if name not in self._open:
-            self._open[name] = _open(name, self._specs[name])
+            self._open[name] = _open(name, self.spec(name))
         return self._open[name]
 
-    def kind(self, name: str) -> str:
-        """The ``type`` of a connection."""
-        return str(self._specs[name]["type"])
+    def spec(self, name: str) -> Any:
+        """The connection's model, its variables and secrets resolved.
+
+        Raises:
+            MissingVariable: what it names is not set.
+        """
+        if name not in self._resolved:
+            raw = self._specs[name]
+            self._resolved[name] = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(dict(raw)))
+        return self._resolved[name]
+
+    def resolve(self, value: Any) -> Any:
+        """A JSON value of a step with its variables and secrets resolved; raises as ``spec``."""
+        return resolve(value)
 
     def close(self) -> None:
         """Closes what was opened; an open transaction rolls back."""
@@ -42,8 +56,7 @@ class Connections:
         self.close()
 
 
-def _open(name: str, raw: Mapping[str, Any]) -> Any:
-    spec = CONNECTION_TYPES[str(raw["type"])].model_validate(resolve(dict(raw)))
+def _open(name: str, spec: BaseModel) -> Any:
     match spec:
         case PostgresSpec():
             from portl.connections._postgres import PostgresConnection
@@ -57,4 +70,4 @@ def _open(name: str, raw: Mapping[str, Any]) -> Any:
             from portl.connections._functions import LambdaConnection
 
             return LambdaConnection(name, spec)
-    raise AssertionError(raw["type"])
+    raise AssertionError(spec)

@@ -31,26 +31,41 @@ def variables(value: Any) -> Iterator[tuple[str, str]]:
             yield from variables(item)
 
 
-def resolve(value: Any) -> Any:
+def resolve(value: Any, *, leave_missing: bool = False) -> Any:
     """The JSON value with every mark replaced by what it stands for. What is secret is masked in every text from now on.
+
+    ``leave_missing`` keeps the mark of what has no value, as a plan shows it.
 
     Raises:
         MissingVariable: V101, one has no value, or an empty one.
     """
     if isinstance(value, dict):
-        return {key: resolve(item) for key, item in value.items()}
+        return {key: resolve(item, leave_missing=leave_missing) for key, item in value.items()}
     if isinstance(value, list):
-        return [resolve(item) for item in value]
+        return [resolve(item, leave_missing=leave_missing) for item in value]
     if not isinstance(value, str):
         return value
-    text = _MARK.sub(lambda found: _look_up(found[1], found[2]), value)
+
+    def stands_for(found: re.Match[str]) -> str:
+        try:
+            return _look_up(found[1], found[2])
+        except MissingVariable:
+            if leave_missing:
+                return found[0]
+            raise
+
+    text = _MARK.sub(stands_for, value)
     _hide_password(text)
     return text
 
 
+SECRETS_BEGIN = "PORTL_SECRET_"
+"""What the local environment variables of secrets begin with."""
+
+
 def secret_variable(name: str) -> str:
     """The environment variable that holds a secret locally: ``notify/token`` is in ``PORTL_SECRET_NOTIFY_TOKEN``."""
-    return "PORTL_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+    return SECRETS_BEGIN + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
 def _look_up(kind: str, name: str) -> str:

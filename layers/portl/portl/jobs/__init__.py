@@ -14,6 +14,7 @@ from portl.jobs._models import (
     Transaction,
     walk_steps,
 )
+from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
@@ -58,6 +59,7 @@ __all__ = [
     "load_job",
     "neighbours",
     "parse_job",
+    "place_in_job",
     "read_text_file",
     "reads",
     "source_of",

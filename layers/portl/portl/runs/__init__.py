@@ -2,9 +2,24 @@
 
 from portl.runs._begin import Run, read_params
 from portl.runs._drivers import Load, run_step
+from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
+from portl.runs._executor import outgoing_of, read_records
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
-from portl.runs._intents import Decide, Intent, Invocation, KeepRecords, ReadRecords, Request, Statement
+from portl.runs._intents import (
+    Begin,
+    Commit,
+    Decide,
+    Intent,
+    Invocation,
+    KeepRecords,
+    Noted,
+    ReadRecords,
+    Request,
+    Statement,
+    document,
+)
+from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
@@ -17,12 +32,18 @@ __all__ = [
     "PER_RECORD",
     "SPECS",
     "SPEC_REFERENCE",
+    "Begin",
+    "Commit",
     "Decide",
+    "Effects",
+    "Executor",
     "Intent",
     "Invocation",
     "KeepRecords",
     "LambdaContext",
+    "LiveEffects",
     "Load",
+    "Noted",
     "Prepared",
     "ReadRecords",
     "Request",
@@ -35,10 +56,15 @@ __all__ = [
     "Statement",
     "StepType",
     "Task",
+    "document",
     "handle",
     "keep_specs",
+    "outgoing_of",
     "read_params",
+    "read_records",
     "run_step",
     "run_transaction",
     "single_step",
+    "use_effects",
+    "use_progress",
 ]

@@ -13,7 +13,7 @@ from portl.errors import RunError, TemplateError
 from portl.jobs import Param, closest
 from portl.runs._folder import RunFolder
 from portl.stores import checksum
-from portl.values import compile_value
+from portl.values import Unknown, compile_value
 
 RUN_FILE = "run.json"
 
@@ -33,7 +33,13 @@ class Run:
         """The run's start: what ``now`` is in every expression."""
         return datetime.fromisoformat(self.started_at)
 
-    def idempotency_key(self, step_id: str, record: int | None) -> str:
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The names that every expression of the run sees."""
+        run = {"id": self.id, "job": self.job, "started_at": self.started_at}
+        return {"params": self.params, "run": run, "now": self.now}
+
+    def idempotency_key(self, step_id: str, record: int | None) -> str | Unknown:
         """The key of one external call: the same over retries and over runs of one key."""
         text = json.dumps([self.job, self.key, step_id, record])
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -7,13 +7,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
-from portl.runs._executor import Executor
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope
+from portl.runs._progress import Progress
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import part_name
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
-from portl.values import to_json
 
 CALLS_AT_ONCE = 8
 """Calls of one chunk under way together, unless the step says ``concurrency``."""
@@ -32,7 +31,7 @@ def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
 def _once(task: Task, node: Node) -> dict[str, Any]:
     steps = task.view(None)
     scope = task.scope(steps)
-    result = perform(node, scope, Executor(task), None) if chosen(node, scope) else None
+    result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
     task.folder.write(f"results/{node.spec.id}.json", result)
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
@@ -59,7 +58,8 @@ class Chunk:
         self._number = task.chunk or 0
         self._first = self._number * rows.size
         self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
-        self._executor = Executor(task)
+        self._executor = task.executor
+        self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
 
     def run(self) -> dict[str, Any]:
@@ -79,6 +79,7 @@ class Chunk:
         results = [self._done.get(self._first + at) for at in range(len(records))]
         self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
         self._task.folder.delete(self._kept)
+        self._progress.end(len(results))
         return self._answer(results)
 
     def _earlier(self) -> list[list[Any]]:
@@ -91,7 +92,7 @@ class Chunk:
         if left_out:
             tally.counts["left out"] = left_out
         tally.keep(self._task, self._node.spec.id)
-        branches = {name: tally.counts.get(name, 0) for name in self._node.branches} if self._node.branches else {}
+        branches = {name: sum(takes(each, name) for each in results) for name in self._node.branches}
         return {"records": len(results), "failed": 0, **branches}
 
     def _go(self) -> None:
@@ -99,6 +100,7 @@ class Chunk:
         if self._node.spec.connects_to is None or workers == 1:
             for idx, scope in self._pending():
                 self._done[idx] = self._one(idx, scope)
+                self._progress.at(len(self._done))
         else:
             self._at_once(workers)
 
@@ -122,13 +124,13 @@ class Chunk:
 
     def _chosen(self, scope: Mapping[str, Any], idx: int) -> bool:
         try:
-            return chosen(self._node, scope)
+            return chosen(self._node, scope, self._executor, idx)
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return to_json(perform(self._node, scope, self._executor, idx))
+            return perform(self._node, scope, self._executor, idx)
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 
@@ -161,6 +163,7 @@ class Chunk:
         finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
         for future in finished:
             self._settle(future, under_way.pop(future), failures)
+        self._progress.at(len(self._done))
 
     def _drain(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
         for future, idx in under_way.items():

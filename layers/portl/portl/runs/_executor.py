@@ -2,45 +2,95 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from portl.connections import Connections, Outgoing, outgoing
 from portl.errors import CsvError, DatabaseError, Place
-from portl.runs._intents import Decide, Intent, Invocation, KeepRecords, ReadRecords, Request, Statement
+from portl.runs._begin import Run
+from portl.runs._folder import RunFolder
+from portl.runs._intents import (
+    Begin,
+    Commit,
+    Decide,
+    Intent,
+    Invocation,
+    KeepRecords,
+    Noted,
+    ReadRecords,
+    Request,
+    Statement,
+    document,
+)
+from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
-from portl.runs._task import Task
+from portl.runs._steptype import Prepared
 from portl.stores import CsvDialect, open_input, read_csv
-from portl.values import TYPES
+from portl.values import TYPES, Unknown, redact, to_json
 
 
-class Executor:
+class LiveExecutor:
     """Performs the intents of one Task on its connections and its run's folder."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> None:
+        self._folder, self._run, self._connections, self._chunk_size = folder, run, connections, chunk_size
 
-    def do(self, intent: Intent, *, step_id: str, record: int | None) -> Any:
-        """Performs one intent and answers what came back.
+    def admits(self, decision: bool | Unknown, *, step_id: str, record: int | None) -> bool:  # noqa: ARG002 - see Executor
+        """See Executor."""
+        return bool(decision)
+
+    def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
+        """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
+        file = os.environ.get("PORTL_INTENTS", "")
+        if file:
+            request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
+            kept = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+            with Path(file).open("ab") as stream:  # one write of one line: what other processes append stays whole
+                stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
+
+    @contextmanager
+    def transaction(self, begin: Begin, seconds: float) -> Iterator[None]:
+        """See Executor. Two runs over the same tables queue; without the locks' order they could wait for each other."""
+        database = self._connections.get(begin.connection)
+        self.note(begin, step_id=begin.unit, record=None)
+        with database.transaction():
+            timeout = str(max(1, int(seconds * 1000)))
+            database.execute("SELECT set_config('statement_timeout', $1, true)", (timeout,))
+            for table in begin.locks:
+                database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
+            yield
+            self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+
+    def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
+        """Performs one intent and answers the result.
 
         Raises:
             StepError: the database, the API, the function or the file refused.
         """
+        return to_json(prepared.result(self._answer(intent, step_id, record)))
+
+    def _answer(self, intent: Intent, step_id: str, record: int | None) -> Any:
         match intent:
             case Statement():
                 return self._statement(intent, step_id)
             case Request():
                 return self._request(intent, step_id, record)
             case Invocation():
-                connection = self._task.connections.get(intent.connection)
+                connection = self._connections.get(intent.connection)
                 return connection.invoke(intent.payload, invocation="event" if intent.event else "request")
             case ReadRecords():
                 return self._read(intent, step_id)
             case KeepRecords():
-                return self._keep(intent.records, step_id)
+                return self._keep(list(intent.records), step_id)
             case Decide():
                 return intent.branch
 
     def _statement(self, intent: Statement, step_id: str) -> Any:
-        database = self._task.connections.get(intent.connection)
+        database = self._connections.get(intent.connection)
         answer = database.execute(intent.sql, intent.params, columns=intent.columns)
         if intent.answer == "count":
             return answer.row_count
@@ -53,34 +103,24 @@ class Executor:
             raise DatabaseError(text, code="D110", hint="narrow it, or add LIMIT 1 with an ORDER BY", detail=detail)
         return records[0] if records else None
 
+    def _outgoing(self, intent: Request, step_id: str, record: int | None) -> Outgoing:
+        return outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
+
     def _request(self, intent: Request, step_id: str, record: int | None) -> Any:
-        headers = {"Idempotency-Key": self._task.run.idempotency_key(step_id, record), **intent.headers}
-        return self._task.connections.get(intent.connection).request(
-            intent.method,
-            intent.url,
-            headers=headers,
-            query=intent.query,
-            json=intent.json,
-            body=intent.body,
-            form=intent.form,
-            timeout_s=intent.timeout_s,
-            expect=intent.expect,
-        )
+        request = self._outgoing(intent, step_id, record)
+        connection = self._connections.get(intent.connection)
+        return connection.send(request, timeout_s=intent.timeout_s, expect=intent.expect)
 
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
-        options = dict(intent.options)
-        dialect = CsvDialect(**options.pop("dialect", {}))
-        types = options.pop("types", {})
-        with open_input(intent.path) as stream:
-            reader = read_csv(stream, name=intent.path, dialect=dialect, **options)
-            writer = self._writer(step_id, intent.path)
-            columns = reader.columns
-            for line, values in reader:
-                record: dict[str, Any] = dict(zip(columns, values, strict=True))
-                for name, kind in types.items():
-                    record[name] = _typed(record, name, kind, Place(file=intent.path, line=line, column=name))
-                writer.add(record, line)
-        return writer.close(), columns
+        columns, records = read_records(intent)
+        writer = self._writer(step_id, str(intent.path))
+        progress = Progress([step_id], None, None)
+        for done, (line, record) in enumerate(records, 1):
+            writer.add(record, line)
+            progress.at(done)
+        rows = writer.close()
+        progress.end(rows.count)
+        return rows, columns
 
     def _keep(self, records: list[Any], step_id: str) -> Rows:
         writer = self._writer(step_id)
@@ -89,7 +129,49 @@ class Executor:
         return writer.close()
 
     def _writer(self, step_id: str, file: str = "") -> RowsWriter:
-        return RowsWriter(self._task.folder, f"results/{step_id}.rows", self._task.chunk_size, file)
+        return RowsWriter(self._folder, f"results/{step_id}.rows", self._chunk_size, file)
+
+
+def outgoing_of(intent: Request, connections: Connections, key: str | Unknown) -> Outgoing:
+    """The request in full: under its connection's base, with its headers and an idempotency key."""
+    return outgoing(
+        connections.spec(intent.connection),
+        intent.method,
+        intent.url,
+        headers={"Idempotency-Key": key, **intent.headers},
+        query=intent.query,
+        json=intent.json,
+        body=intent.body,
+        form=intent.form,
+    )
+
+
+def read_records(intent: ReadRecords) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[str, Any]]]]:
+    """The columns of a file and its records, each with the line it begins at; the file is closed behind the last one.
+
+    Raises:
+        StoreError, CsvError: now or with a record.
+    """
+    options = dict(intent.options)
+    dialect = CsvDialect(**options.pop("dialect", {}))
+    types = options.pop("types", {})
+    path = str(intent.path)
+    stream = open_input(path)
+    try:
+        reader = read_csv(stream, name=path, dialect=dialect, **options)
+    except BaseException:
+        stream.close()
+        raise
+
+    def records() -> Iterator[tuple[int, dict[str, Any]]]:
+        with stream:
+            for line, values in reader:
+                record: dict[str, Any] = dict(zip(reader.columns, values, strict=True))
+                for name, kind in types.items():
+                    record[name] = _typed(record, name, kind, Place(file=path, line=line, column=name))
+                yield line, record
+
+    return reader.columns, records()
 
 
 def _typed(record: dict[str, Any], name: str, kind: str, place: Place) -> Any:

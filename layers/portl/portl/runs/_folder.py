@@ -6,7 +6,7 @@ from typing import Any
 
 from portl.errors import RunError, SetupError
 from portl.stores import Store, open_store
-from portl.values import to_json
+from portl.values import marked, to_json
 
 
 def runs_root() -> Store:
@@ -28,6 +28,11 @@ class RunFolder:
         self._store = store
         self.run_id = run_id
 
+    @property
+    def root(self) -> Store:
+        """The store of all runs: what they share stands there."""
+        return self._store
+
     def _path(self, name: str) -> str:
         return f"{self.run_id}/{name}"
 
@@ -41,7 +46,7 @@ class RunFolder:
         Raises:
             StoreError: F101, there is none.
         """
-        return json.loads(self._store.read(self._path(name)))
+        return self._load(self._store.read(self._path(name)))
 
     def find(self, name: str) -> Any:
         """The JSON value under a name, or None."""
@@ -53,7 +58,10 @@ class RunFolder:
 
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""
-        return [json.loads(line) for line in self._store.read(self._path(name)).splitlines()]
+        return [self._load(line) for line in self._store.read(self._path(name)).splitlines()]
+
+    def _load(self, content: bytes) -> Any:
+        return json.loads(content)
 
     def exists(self, name: str) -> bool:
         """Whether something is there under a name."""
@@ -68,6 +76,7 @@ class RunFolder:
 def dump(value: Any) -> bytes:
     """JSON in UTF-8, on one line; NaN and what JSON does not know are refused (R104)."""
     try:
-        return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=marked)
+        return text.encode()
     except (TypeError, ValueError) as problem:
         raise RunError(f"a result is no JSON: {problem}", code="R104", hint="leave that value out or make it text") from problem

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from portl.errors import OUTCOMES, Outcome, Place, PortlError, RetryAfter, SetupError, StepError
+from portl.runs._effects import effects
 from portl.runs._events import log
-from portl.runs._folder import RunFolder, runs_root
 from portl.runs._steptype import StepType
 from portl.runs._task import LambdaContext, Payload, read_task
 from portl.values import redact
@@ -53,7 +53,7 @@ def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload:
     problem.place = problem.place.merged(Place(step=step_id))
     document = redact(error_document(problem, outcome))
     suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"
-    RunFolder(runs_root(), payload.run_id).write(f"errors/{step_id}{suffix}.json", document)
+    effects().folder(payload.run_id).write(f"errors/{step_id}{suffix}.json", document)
     log("error", document["message"], run=payload.run_id, step_id=step_id, idx=problem.place.record, **_brief(document))
     wait = getattr(problem, "retry_after", None)
     if wait is not None and payload.chunk is not None and outcome in ("Throttled", "Transient"):

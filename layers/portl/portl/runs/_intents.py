@@ -1,9 +1,15 @@
-"""What a step is about to do, as data. ``plan()`` makes them; an executor does them, or shows them."""
+"""What a step is about to do, as data. ``plan()`` makes them; an executor does them, or shows them.
+
+While a plan is made, a value inside an intent may be an ``Unknown``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from portl.connections import Outgoing
+from portl.values import Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +34,11 @@ class Request:
 
     connection: str
     method: str
-    url: str
-    headers: dict[str, str] = field(default_factory=dict)
+    url: str | Unknown
+    headers: dict[str, Any] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
     json: Any = None
-    body: str | None = None
+    body: str | Unknown | None = None
     form: dict[str, Any] | None = None
     expect: tuple[int, ...] = ()
     timeout_s: float | None = None
@@ -51,7 +57,7 @@ class Invocation:
 class ReadRecords:
     """A file read into the run as rows. ``options`` are those of ``portl.stores.read_csv``."""
 
-    path: str
+    path: str | Unknown
     options: dict[str, Any]
 
 
@@ -59,14 +65,58 @@ class ReadRecords:
 class KeepRecords:
     """A list of records, already at hand, put into the run as rows."""
 
-    records: list[Any]
+    records: list[Any] | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Decide:
     """No effect: the branch that a condition chose."""
 
-    branch: Literal["then", "else"]
+    branch: Literal["then", "else"] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A transaction begins, and takes the tables' advisory locks in name order; ``unit`` names it."""
+
+    connection: str
+    unit: str
+    locks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The transaction of a unit commits."""
+
+    connection: str
+    unit: str
 
 
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+Noted = Intent | Begin | Commit
+
+
+def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing | None = None) -> dict[str, Any]:
+    """An intent as JSON (an ``Unknown`` stays one): ``{step, record, kind, …}``, the same in a plan and in a run's record.
+
+    ``outgoing`` is the request in full, for a Request. ``record`` is the index in the batch, from 0, null outside one.
+    """
+    if isinstance(intent, Request):
+        sent = {name: getattr(outgoing, name) for name in _SENT}
+        fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
+        return {"step": step, "record": record, "kind": "request", **fields}
+    kind, names = _FORMS[type(intent)]
+    return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
+
+
+_FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
+    Statement: ("statement", ("connection", "sql", "params", "columns")),
+    Invocation: ("invocation", ("connection", "event", "payload")),
+    ReadRecords: ("read", ("path",)),
+    KeepRecords: ("keep", ()),
+    Decide: ("decide", ("branch",)),
+    Begin: ("begin", ("connection", "locks")),
+    Commit: ("commit", ("connection",)),
+}
+"""What a kind of intent is called in a document, and which of its fields stand there."""
+_SENT = ("method", "url", "query", "headers", "json", "body", "form")

@@ -11,12 +11,12 @@ from typing import Any
 from portl.errors import Place, StepError
 from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
-from portl.runs._executor import Executor
+from portl.runs._effects import Executor
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import Task
-from portl.values import Compiled, compile_value, decide, to_json
+from portl.values import Compiled, compile_value, decide, may_be
 
 
 @dataclass(slots=True)
@@ -86,10 +86,10 @@ def perform(node: Node, scope: Scope, executor: Executor, idx: int | None) -> An
     """
     try:
         intent = node.prepared.plan(scope)
+        executor.note(intent, step_id=node.spec.id, record=idx)
         # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
         retry = None if node.spec.connects_to in DATABASES else node.spec.retry
-        answer = attempt(lambda: executor.do(intent, step_id=node.spec.id, record=idx), retry)
-        return to_json(node.prepared.result(answer))
+        return attempt(lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry)
     except StepError as problem:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
 
@@ -116,9 +116,14 @@ MOST_SLEPT_S = 5.0
 """The longest Retry-After that a function sleeps itself; a longer one is a Wait state, which costs nothing."""
 
 
-def chosen(node: Node, scope: Scope) -> bool:
+def chosen(node: Node, scope: Scope, executor: Executor, idx: int | None) -> bool:
     """Whether the step's ``when`` lets the record in."""
-    return node.when is None or decide(node.when, scope)
+    return node.when is None or executor.admits(decide(node.when, scope), step_id=node.spec.id, record=idx)
+
+
+def takes(result: Any, branch: str) -> bool:
+    """Whether a conditional's result leads, or might lead, into a branch."""
+    return result is not None and may_be(result["branch"], branch)
 
 
 def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:
@@ -127,4 +132,4 @@ def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:
         return lambda _: True
     conditional, branch = task.mask
     results = PerRecord(task.folder, [conditional], rows.size, steps.fresh)
-    return lambda idx: (results.read(idx) or {}).get("branch") == branch
+    return lambda idx: takes(results.read(idx), branch)

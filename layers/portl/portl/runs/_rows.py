@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from portl.runs._folder import RunFolder
+from portl.values import Unknown, known
 
 MAX_CHUNKS = 10_000
 """Children of one Distributed Map that stay well inside an execution's history and result size."""
@@ -25,6 +26,8 @@ class Rows:
     size: int
     chunks: int
     file: str = ""
+    begins: str = ""
+    """In a plan, where only the beginning of the list is kept: how the whole list is called."""
 
     def to_json(self) -> dict[str, Any]:
         """The reference as JSON, under 200 bytes for names of usual length."""
@@ -90,9 +93,16 @@ class RowsReader:
         self._cache: OrderedDict[int, list[Any]] = OrderedDict()
 
     def __len__(self) -> int:
+        self._all()
         return self.rows.count
 
+    def _all(self) -> None:
+        """Refuses with Uncertain what needs the whole list, where a plan keeps its beginning only."""
+        if self.rows.begins:
+            known(Unknown.named(self.rows.begins))
+
     def __iter__(self) -> Iterator[Any]:
+        self._all()
         for part in range(self.rows.chunks):
             yield from self.part(part)
 
@@ -103,6 +113,8 @@ class RowsReader:
             IndexError: there is no such record.
         """
         if not isinstance(index, int) or not -self.rows.count <= index < self.rows.count:
+            if isinstance(index, int) and self.rows.begins:
+                return Unknown.named(self.rows.begins).read(index)
             raise IndexError(index)
         at = index % self.rows.count
         return self.part(at // self.rows.size)[at % self.rows.size]

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from portl.errors import Place, RunError, StoreError
-from portl.runs._folder import runs_root
 from portl.stores import Store
 
 SPEC_REFERENCE = "$spec"
@@ -19,9 +18,8 @@ SPECS = "specs"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def keep_specs(specs: Mapping[str, str]) -> None:
+def keep_specs(root: Store, specs: Mapping[str, str]) -> None:
     """Puts packaged specs, hash → content, under the runs' root; what is there already with that content stays."""
-    root = runs_root()
     for digest, text in specs.items():
         path = _path(digest)
         if not root.exists(path) or _digest(root.read(path)) != digest:

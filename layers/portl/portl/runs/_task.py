@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from portl.connections import Connections
 from portl.jobs import decode_spec
 from portl.runs._begin import Run, begin_run, load_run
-from portl.runs._folder import RunFolder, runs_root
+from portl.runs._effects import Executor, effects
+from portl.runs._folder import RunFolder
 from portl.runs._results import StepsView
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._specs import SPEC_REFERENCE, read_spec
@@ -49,11 +50,11 @@ class Task:
     groups: tuple[Group, ...]
     chunk: int | None
     connections: Connections
+    executor: Executor
     reads: Mapping[str, list[str]]
     begins: bool
     context: LambdaContext
     mask: tuple[str, str] | None = None
-    chunk_size: int = 500
     locks: tuple[str, ...] = ()
     unit: str = ""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
@@ -87,12 +88,7 @@ class Task:
 
     def scope(self, steps: StepsView) -> dict[str, Any]:
         """The names every expression of the Task sees; a record adds its own."""
-        return {
-            "params": self.run.params,
-            "steps": steps,
-            "run": {"id": self.run.id, "job": self.run.job, "started_at": self.run.started_at},
-            "now": self.run.now,
-        }
+        return {**self.run.scope, "steps": steps}
 
 
 @dataclass(frozen=True)
@@ -133,24 +129,27 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         RunError: the parameters are not what the job asks for, or a packaged spec cannot be used (R111, R112).
     """
     payload = Payload(event)
-    root = runs_root()
-    folder = RunFolder(root, payload.run_id)
+    given = effects()
+    folder = given.folder(payload.run_id)
     if "begin" in event:
         run = begin_run(folder, event["run"]["started_at"], event["run"]["input"], decode_spec(event["begin"]))
     else:
         run = load_run(folder)
+    run = given.run(run)
+    connections = given.connections({name: decode_spec(spec) for name, spec in event.get("connections", {}).items()})
+    chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(
         folder=folder,
         run=run,
-        groups=payload.groups(root),
+        groups=payload.groups(folder.root),
         chunk=payload.chunk,
-        connections=Connections({name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}),
+        connections=connections,
+        executor=given.executor(folder, run, connections, chunk_size),
         reads=event.get("reads", {}),
         begins="begin" in event,
         context=context,
         mask=(mask[0], mask[1]) if mask else None,
-        chunk_size=event.get("chunk_size", 500),
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
 from portl.jobs import DATABASES
 from portl.runs._drivers import Load, answer_of
-from portl.runs._executor import Executor
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope
+from portl.runs._intents import Begin
+from portl.runs._progress import Progress
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
@@ -45,7 +46,7 @@ class Unit:
 
     def __init__(self, task: Task, load: Load) -> None:
         self._task = task
-        self._executor = Executor(task)
+        self._executor = task.executor
         self._groups = [(group, tuple(make_node(step, task, load) for step in group.steps)) for group in task.groups]
         self._tallies: dict[str, Tally] = {}
         self._started = time.monotonic()
@@ -54,9 +55,8 @@ class Unit:
 
     def run(self) -> dict[str, Any]:
         """Begins, does every group, commits; any failure rolls back."""
-        database = self._task.connections.get(self._connection())
-        with database.transaction():
-            self._prepare(database)
+        begin = Begin(self._connection(), self._task.name, self._task.locks)
+        with self._executor.transaction(begin, self._task.remaining() - MARGIN_S):
             for group, nodes in self._groups:
                 rows = self._made.get(group.rows_of) if group.rows_of else group.rows
                 if rows is not None:
@@ -78,16 +78,6 @@ class Unit:
                         return each.spec.connection
         raise AssertionError
 
-    def _prepare(self, database: Any) -> None:
-        """Bounds every statement by the time that is left, and takes the tables' locks in name order.
-
-        Two runs over the same tables then queue; without the order they could wait for each other for ever.
-        """
-        left_ms = max(1, int((self._task.remaining() - MARGIN_S) * 1000))
-        database.execute("SELECT set_config('statement_timeout', $1, true)", (str(left_ms),))
-        for table in self._task.locks:
-            database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
-
     def _once(self, nodes: tuple[Node, ...]) -> None:
         steps = self._task.view(None)
 
@@ -106,12 +96,16 @@ class Unit:
         steps = self._task.view(rows)
         parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
+        progress, begun = Progress([node.spec.id for node in nodes], self._task.chunk, rows.count), self._finished
         for part in parts:
-            self._part(rows, part, nodes, steps, ids)
+            for done in self._part(rows, part, nodes, steps, ids):
+                progress.at(self._finished - begun + done)
             if self._task.chunk is None:
                 self._will_fit(rows)
+        progress.end(self._finished - begun)
 
-    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> None:
+    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> Iterator[int]:
+        """Does a part of the records and keeps its results; yields how many are done, record by record."""
         source = self._task.source(rows)
         base = self._task.scope(steps)
         inside = masked(self._task, steps, rows)
@@ -125,6 +119,7 @@ class Unit:
                 self._record(nodes, base, record, idx, steps)
             except StepError as problem:
                 raise problem.at(Place(record=idx, line=source.line(idx), file=rows.file or None)) from problem
+            yield at + 1
         for step_id in ids:
             results = steps.fresh[step_id]
             lines = [results.get(part * rows.size + at) for at in range(len(records))]
@@ -143,7 +138,7 @@ class Unit:
         """Does a step for a record, then the branch it chose; the results are seen by the steps that follow."""
         tally = self._tallies.setdefault(node.spec.id, Tally()).counts
         try:
-            entered = chosen(node, scope)
+            entered = chosen(node, scope, self._executor, idx)
         except StepError as problem:
             raise problem.at(Place(step=node.spec.id, record=idx)) from problem
         if not entered:
@@ -153,8 +148,8 @@ class Unit:
         result = perform(node, scope, self._executor, idx)
         tally[node.prepared.outcome(result)] += 1
         keep(node.spec.id, result)
-        if node.branches:
-            for inner in node.branches[result["branch"]]:
+        for branch, nodes in node.branches.items():
+            for inner in nodes if takes(result, branch) else ():
                 self._walk(inner, scope, idx, keep)
 
     def _will_fit(self, rows: Rows) -> None:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from portl.connections import Connections, resolve
+from portl.connections import Connections
 from portl.jobs import ResultShape, StepSpec, alone
 from portl.runs import Request, Scope, StepType, run_step
-from portl.values import canonical_json, compile_value
+from portl.values import Unknown, as_string, canonical_json, compile_value, to_json
 
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
@@ -62,36 +62,36 @@ class ApiCall(StepSpec):
 class Calling:
     """An api.call made ready."""
 
-    def __init__(self, spec: ApiCall, _: Connections) -> None:
+    def __init__(self, spec: ApiCall, connections: Connections) -> None:
         self._spec = spec
         self._connection = str(spec.connection)
         self._url = compile_value(spec.path if spec.path is not None else spec.url)
-        self._headers = compile_value(resolve(dict(spec.headers)))
+        self._headers = compile_value(connections.resolve(dict(spec.headers)))
         self._key = compile_value(spec.idempotency_key)
         self._parts = compile_value({"query": spec.query, "json": spec.json_, "body": spec.body, "form": spec.form})
 
     def plan(self, scope: Scope) -> Request:
         """The request for one record."""
         key = self._key.render(scope)
-        headers = {name: str(value) for name, value in self._headers.render(scope).items()}
+        headers = {name: as_string(value) for name, value in self._headers.render(scope).items()}
         return Request(
             connection=self._connection,
             method=self._spec.method,
             url=self._address(scope),
-            headers={**({"Idempotency-Key": str(key)} if key is not None else {}), **headers},
+            headers={**({"Idempotency-Key": as_string(key)} if key is not None else {}), **headers},
             expect=tuple(self._spec.expect),
             timeout_s=self._spec.timeout_s,
             **self._body(scope),
         )
 
-    def _address(self, scope: Scope) -> str:
+    def _address(self, scope: Scope) -> str | Unknown:
         """A path stays under the connection's base, whatever a record holds; only ``url`` names another host."""
-        text = str(self._url.render(scope))
-        return text if self._spec.path is None else "/" + text.lstrip("/")
+        url = self._url.render(scope)
+        return as_string(url) if self._spec.path is None else as_string(url, lambda path: "/" + path.lstrip("/"))
 
     def _body(self, scope: Scope) -> dict[str, Any]:
-        parts: dict[str, Any] = self._parts.render(scope)
-        if parts["body"] is not None and not isinstance(parts["body"], str):
+        parts: dict[str, Any] = to_json(self._parts.render(scope))
+        if parts["body"] is not None and not isinstance(parts["body"], (str, Unknown)):
             parts["body"] = canonical_json(parts["body"])
         return parts
 

@@ -9,7 +9,7 @@ from portl.connections import Connections
 from portl.errors import RunError
 from portl.jobs import StepSpec
 from portl.runs import KeepRecords, Scope, StepType, run_step
-from portl.values import compile_value
+from portl.values import Unknown, compile_value
 
 
 class BatchItems(StepSpec):
@@ -28,6 +28,8 @@ class Listing:
     def plan(self, scope: Scope) -> KeepRecords:
         """The records to put into the run."""
         items = self._items.render(scope)
+        if isinstance(items, Unknown):
+            return KeepRecords(items)
         if isinstance(items, (str, dict)) or not isinstance(items, Iterable):
             text = f"a batch goes over {self._spec.items}, and that is {type(items).__name__}, no list"
             raise RunError(text, code="R106", hint="name a list")

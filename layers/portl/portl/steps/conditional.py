@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.jobs import CONDITION, AnyStep, ResultShape, StepSpec
 from portl.runs import Decide, Scope, StepType, run_step
-from portl.values import compile_value, decide
+from portl.values import Unknown, compile_value, decide
 
 
 class Conditional(StepSpec):
@@ -42,7 +42,10 @@ class Deciding:
 
     def plan(self, scope: Scope) -> Decide:
         """The branch for one record."""
-        return Decide("then" if decide(self._if, scope) else "else")
+        decision = decide(self._if, scope)
+        if isinstance(decision, Unknown):
+            return Decide(decision)
+        return Decide("then" if decision else "else")
 
     def result(self, answer: Any) -> Any:
         """``{branch}``."""

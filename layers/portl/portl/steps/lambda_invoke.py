@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.jobs import StepSpec
 from portl.runs import Invocation, Scope, StepType, run_step
-from portl.values import compile_value
+from portl.values import compile_value, to_json
 
 
 class LambdaInvoke(StepSpec):
@@ -38,7 +38,7 @@ class Invoking:
 
     def plan(self, scope: Scope) -> Invocation:
         """The invocation for one record."""
-        return Invocation(self._connection, self._payload.render(scope), self._event)
+        return Invocation(self._connection, to_json(self._payload.render(scope)), self._event)
 
     def result(self, answer: Any) -> Any:
         """What the function answered."""

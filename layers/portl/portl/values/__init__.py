@@ -8,6 +8,7 @@ from portl.values._sandbox import Readable
 from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
 from portl.values._types import TYPES
+from portl.values._unknown import Unknown, as_string, known, marked, may_be, revived, text_with
 
 __all__ = [
     "REDACTOR",
@@ -18,11 +19,18 @@ __all__ = [
     "RecordMapping",
     "Redactor",
     "Reference",
+    "Unknown",
+    "as_string",
     "canonical_json",
     "compile_mapping",
     "compile_value",
     "decide",
     "is_condition",
+    "known",
+    "marked",
+    "may_be",
     "redact",
+    "revived",
+    "text_with",
     "to_json",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from portl.errors import TemplateError
 from portl.values._templates import Compiled
+from portl.values._unknown import Unknown
 
 _ONE = re.compile(r"\s*\{\{(?:(?!\{\{|\}\}).)*\}\}\s*", re.DOTALL)
 
@@ -15,13 +16,15 @@ def is_condition(text: str) -> bool:
     return _ONE.fullmatch(text) is not None
 
 
-def decide(condition: Compiled, scope: Mapping[str, Any]) -> bool:
-    """What a condition says; null is no.
+def decide(condition: Compiled, scope: Mapping[str, Any]) -> bool | Unknown:
+    """What a condition says; null is no. An ``Unknown`` when only a real call would tell.
 
     Raises:
         TemplateError: T108, its value is neither true nor false: ``"false"`` and ``0`` are not taken for an answer.
     """
     value = condition.render(scope)
+    if isinstance(value, Unknown):
+        return value
     if value is None or isinstance(value, bool):
         return bool(value)
     shown = repr(value)[:80]

@@ -16,6 +16,7 @@ from jinja2.utils import missing
 from portl.errors import MissingReference, PortlError, TemplateError
 from portl.values._sandbox import Absent, Gap, Readable, Sandbox
 from portl.values._syntax import Reading, Reference
+from portl.values._unknown import Uncertain, Unknown
 from portl.values._words import Source, refused
 
 Scope = Mapping[str, Any]
@@ -34,9 +35,11 @@ class Expression:
     references: tuple[Reference, ...]
     helpers: tuple[tuple[str, int], ...]
     evaluate: Evaluate
+    plain: bool
+    """Whether it only reads: ``a.b[c]``, nothing worked out of it."""
 
     def value(self, scope: Scope) -> Any:
-        """The expression's value, of its own type.
+        """The expression's value, of its own type; an ``Unknown`` when it needs what only a real call would know.
 
         Raises:
             MissingReference: T110.
@@ -46,6 +49,8 @@ class Expression:
             return _finite(self.evaluate(scope))
         except Gap as gap:
             raise self._placed(_missing(gap, scope, self.shown)) from None
+        except Uncertain as found:
+            return found.unknown if self.plain else self._unknown(scope)
         except TemplateError as problem:
             again = TemplateError(f"{{{{ {self.shown} }}}}: {problem.message}", code=problem.code, hint=problem.hint)
             raise self._placed(again) from problem
@@ -57,7 +62,12 @@ class Expression:
 
     def _placed(self, problem: TemplateError) -> TemplateError:
         problem.offset = self.offset
+        problem.detail |= {"expression": self.shown, "offset": self.offset}
         return problem
+
+    def _unknown(self, scope: Scope) -> Unknown:
+        index = f"[{scope['idx']}]" if "idx" in scope else "[idx]"
+        return Unknown.named(self.shown.replace("steps.", "").replace("[idx]", index))
 
 
 def compile_expression(source: Source, sandbox: Sandbox) -> Expression:
@@ -68,12 +78,14 @@ def compile_expression(source: Source, sandbox: Sandbox) -> Expression:
     """
     reading = Reading(source, sandbox)
     try:
-        evaluate = _lowered(reading.strict(_parsed(source.text, sandbox)), sandbox)
+        tree = _parsed(source.text, sandbox)
+        plain = isinstance(tree, (nodes.Name, nodes.Getattr, nodes.Getitem))
+        evaluate = _lowered(reading.strict(tree), sandbox)
     except TemplateSyntaxError as problem:
         raise _invalid(source, str(problem.message)) from None
     except (ValueError, SyntaxError, OverflowError, RecursionError, MemoryError) as problem:
         raise _invalid(source, "it is nested too deeply or holds a number too long") from problem
-    return Expression(source.text.strip(), source.start, tuple(reading.references), tuple(reading.helpers), evaluate)
+    return Expression(source.text.strip(), source.start, tuple(reading.references), tuple(reading.helpers), evaluate, plain)
 
 
 def _invalid(source: Source, reason: str) -> TemplateError:

@@ -18,6 +18,7 @@ from portl.values._dates import date_helper
 from portl.values._json import as_text, canonical_json, from_json, to_json
 from portl.values._limits import MOST_ITEMS, bound_items, bound_text, joined, too_large
 from portl.values._numbers import rounded, to_decimal, to_float, to_int
+from portl.values._unknown import known
 
 FROM_JINJA = ("abs", "count", "d", "default", "first", "last", "length", "max", "min", "sort", "sum")
 """Jinja's own filters that are kept: none of them reaches into an object or grows its input."""
@@ -58,7 +59,7 @@ def _query(path: str) -> Any:
 
 def coalesce(*values: Any) -> Any:
     """The first value that is there and not null; null when there is none."""
-    return next((value for value in values if value is not None and not isinstance(value, Undefined)), None)
+    return next((known(value) for value in values if value is not None and not isinstance(value, Undefined)), None)
 
 
 def bounded_range(*bounds: int) -> list[int]:

@@ -8,15 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from portl.errors import TemplateError
+from portl.values._unknown import Unknown, known
 
 
 def to_json(value: Any) -> Any:
-    """The value in JSON's own types: decimals, dates and UUIDs become text in their exact form.
+    """The value in JSON's own types: decimals, dates and UUIDs become text in their exact form. An ``Unknown`` stays one.
 
     Raises:
         TemplateError: T106, NaN, infinity, bytes, a key that is no text or an object that JSON does not know.
     """
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, bool, int, Unknown)):
         return value
     if isinstance(value, float):
         if math.isfinite(value):
@@ -81,5 +82,5 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    plain = to_json(value)
+    plain = known(to_json(value))
     return plain if isinstance(plain, str) else canonical_json(plain)

@@ -12,6 +12,7 @@ from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
 from portl.values._transforms import Transform, make_transform
 from portl.values._types import TYPES
+from portl.values._unknown import Uncertain, Unknown
 
 SHOWN = 80
 """Characters of a value that an error shows."""
@@ -79,14 +80,19 @@ class _Column:
 
     def _changed(self, value: Any, scope: Scope) -> Any:
         for transform in self.transforms:
+            if isinstance(value, Unknown):
+                value = value.through(transform.name)
+                continue
             try:
                 value = transform.apply(value, scope)
+            except Uncertain as found:
+                value = found.unknown.through(transform.name)
             except _UNFIT as problem:
                 raise self._unfit(f"does not go through {transform.name}", "M103", value, problem) from problem
         return self._typed(value)
 
     def _typed(self, value: Any) -> Any:
-        if self.convert is None or value is None:
+        if self.convert is None or value is None or isinstance(value, Unknown):
             return value
         if self.spec.type != "text" and isinstance(value, str) and not value.strip():
             return None

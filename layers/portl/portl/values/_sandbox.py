@@ -15,6 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from portl.values._helpers import HELPERS
 from portl.values._limits import bound_operation
+from portl.values._unknown import known
 
 TESTS_KEPT = ("boolean", "defined", "divisibleby", "eq", "even", "false", "ge", "gt", "in", "le", "lt", "mapping", "ne",
               "none", "number", "odd", "sequence", "string", "true", "undefined")  # fmt: skip
@@ -77,10 +78,19 @@ def present(value: Any, names: tuple[str, ...] = ()) -> Any:
 
     Raises:
         Gap: it is missing.
+        Uncertain: only a real call would know it.
     """
     if isinstance(value, Undefined):
         raise Gap(value, names)
-    return value
+    return known(value)
+
+
+def _defined(value: Any) -> bool:
+    return not isinstance(known(value), Undefined)
+
+
+def _undefined(value: Any) -> bool:
+    return isinstance(known(value), Undefined)
 
 
 def cut(value: Any, start: int | None, stop: int | None, step: int | None) -> Any:
@@ -99,7 +109,7 @@ class Sandbox(SandboxedEnvironment):
         super().__init__(undefined=Absent, autoescape=False, keep_trailing_newline=True, cache_size=0, optimized=False)
         self.helpers = {**HELPERS, **functions}
         self.filters = {**self.helpers, PRESENT: present, SLICE: cut}
-        self.tests = {name: self.tests[name] for name in TESTS_KEPT}
+        self.tests = {**{name: self.tests[name] for name in TESTS_KEPT}, "defined": _defined, "undefined": _undefined}
         self.globals = {}
 
     def getattr(self, obj: Any, attribute: str) -> Any:

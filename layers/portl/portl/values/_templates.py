@@ -12,6 +12,7 @@ from portl.values._json import as_text
 from portl.values._limits import joined
 from portl.values._sandbox import Sandbox
 from portl.values._syntax import Reference
+from portl.values._unknown import Uncertain, Unknown, text_with
 from portl.values._words import cut_words, refused
 
 
@@ -100,7 +101,14 @@ def _text(text: str, functions: tuple[tuple[str, Callable[..., Any]], ...]) -> C
     if len(inner) == 1 and not any(isinstance(part, str) and part.strip() for part in parts):
         return _gathered(inner[0].value, inner)
 
-    def render(scope: Scope) -> str:
-        return joined((part if isinstance(part, str) else as_text(part.value(scope)) for part in parts), "the text")
+    def render(scope: Scope) -> str | Unknown:
+        try:
+            return joined((part if isinstance(part, str) else as_text(part.value(scope)) for part in parts), "the text")
+        except Uncertain:
+            return text_with(part if isinstance(part, str) else _shown(part.value(scope)) for part in parts)
 
     return _gathered(render, inner)
+
+
+def _shown(value: Any) -> str | Unknown:
+    return value if isinstance(value, Unknown) else as_text(value)

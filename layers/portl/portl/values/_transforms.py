@@ -19,6 +19,7 @@ from portl.values._json import as_text
 from portl.values._numbers import parse_number, to_decimal, to_float, to_int
 from portl.values._templates import Compiled, compile_value
 from portl.values._types import to_bool
+from portl.values._unknown import Unknown
 
 Change = Callable[[Any], Any]
 
@@ -86,7 +87,11 @@ def _joining(name: str, argument: Any) -> Transform:
 def _default_now(name: str, argument: Any) -> Transform:
     if argument is not None:
         raise _wrong(name, argument, name)
-    return Transform(name, lambda value, scope: to_datetime(scope["now"]) if value is None or value == "" else value)
+    return Transform(name, lambda value, scope: _moment(scope["now"]) if value is None or value == "" else value)
+
+
+def _moment(now: Any) -> Any:
+    return now if isinstance(now, Unknown) else to_datetime(now)
 
 
 def _parse_date(form: Any) -> Change:

@@ -1,0 +1,98 @@
+"""What a run came to, out of what it kept in its folder: counts by step, its first error, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
+from portl_cli.engine import Execution
+
+WRITES = ("inserted", "updated", "unchanged", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the records of a run came to."""
+
+    by_step: Mapping[str, Counter[str]]
+
+    def total(self, *names: str) -> int:
+        """How often any step came to one of these."""
+        return sum(counts[name] for counts in self.by_step.values() for name in names)
+
+
+def read_outcome(run_folder: Path) -> Outcome:
+    """Adds up the counts that the functions kept."""
+    found: dict[str, Counter[str]] = {}
+    for file in sorted((run_folder / "stats").glob("*/*.json")):
+        counts = found.setdefault(file.parent.name, Counter())
+        for name, count in json.loads(file.read_text("utf-8")).items():
+            word, _, number = name.partition(":")
+            counts[word] += int(number) * count if number else count
+    return Outcome(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run that has ended, with all that is told of it. ``calls`` is what a peer received, when there was one."""
+
+    job: Job
+    job_file: Path
+    run_folder: Path
+    ended: Execution
+    committed: bool
+    calls: list[dict[str, Any]] | None
+    outcome: Outcome
+
+
+def tables(job: Job, outcome: Outcome) -> dict[str, Counter[str]]:
+    """What was written, by table."""
+    found: dict[str, Counter[str]] = {}
+    for step in walk_steps(job.steps):
+        counts = outcome.by_step.get(step.id, Counter[str]())
+        for table in step.writes():
+            found.setdefault(table, Counter()).update({name: counts[name] for name in WRITES if counts[name]})
+    return found
+
+
+def first_error(run_folder: Path) -> dict[str, Any] | None:
+    """The error that ended the run: the one kept last, for a retry replaces its own."""
+    files = sorted((run_folder / "errors").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+    if not files:
+        return None
+    found: dict[str, Any] = json.loads(files[-1].read_text("utf-8"))
+    return found
+
+
+def consequence(told: Told) -> str:
+    """What a failed run leaves behind."""
+    job, outcome = told.job, told.outcome
+    scope = job.transaction.scope if job.transaction else None
+    if scope == "db" and not told.committed:
+        called = outcome.total("called")
+        return "nothing was written" + (" and no API was called" if not called else f"; {called:,} calls had been made before")
+    if scope == "db":
+        return f"committed; {_open_calls(job, outcome, told.run_folder):,} calls open"
+    return "what was committed before stays; the run folder says what"
+
+
+def _open_calls(job: Job, outcome: Outcome, run_folder: Path) -> int:
+    first = min(at for at, step in enumerate(job.steps) if is_database(step))
+    records = max((sum(counts.values()) for name, counts in outcome.by_step.items() if name in _database_ids(job)), default=0)
+    behind: list[StepSpec] = [step for step in job.steps[first:] if is_call(step) and not is_database(step)]
+    return sum(records - _finished(step, outcome, run_folder) for step in behind)
+
+
+def _finished(step: StepSpec, outcome: Outcome, run_folder: Path) -> int:
+    """Records that a step is through with: those of finished chunks, and those kept of a chunk that stopped."""
+    kept = (file.read_text("utf-8").count("\n") for file in (run_folder / "partial" / step.id).glob("*.jsonl"))
+    return sum(outcome.by_step.get(step.id, Counter[str]()).values()) + sum(kept)
+
+
+def _database_ids(job: Job) -> set[str]:
+    return {step.id for step in job.steps if is_database(step)}

@@ -1,0 +1,74 @@
+"""``portl plan``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portl.values import marked, redact
+from portl_cli.commands._params import given_params
+from portl_cli.commands._project import compiled, job_file
+from portl_cli.commands._report import failure
+from portl_cli.commands._scratch import scratch_databases
+from portl_cli.commands._surroundings import register_secrets
+from portl_cli.plan import Plan, PlanFailed, make_plan, plan_text
+
+_COLOURS: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "step": {"fg": "cyan", "bold": True},
+    "sql": {"fg": "yellow"},
+    "note": {"dim": True},
+}
+
+
+@click.command("plan")
+@click.argument("job", type=click.Path(path_type=Path))
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")
+@click.option("--demo", is_flag=True, help="Take the columns of an unset database from the job's schema.sql.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document a line: what `portl run --intents` keeps.")
+def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, as_json: bool) -> int:
+    """Show what a run of JOB would do: every SQL statement and every request, for the first records. Nothing is done.
+
+    What only a call would know is shown as <enrich[0].md5>, or taken from the step's `sample`.
+
+    \b
+    Example:
+      portl plan statemachines/resource_sync/job.yaml --param path=resources.csv
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
+
+
+def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, as_json: bool) -> int:
+    """Makes the plan of a job and prints it; answers the exit code."""
+    project, found = compiled(job)
+    given = given_params(found.job, params)
+    with scratch_databases(project, found.job, job_file(job).parent, wanted=demo):
+        register_secrets(found.job, leave_missing=True)
+        try:
+            plan = make_plan(found, project.template.functions, given, size=sample)
+        except PlanFailed as problem:
+            for line in failure(found.job, job_file(job), problem.error, str(problem)):
+                click.echo(redact(line), err=True)
+            return 1
+    for text in _documents(plan) if as_json else _coloured(plan):
+        click.echo(text)
+    return 0
+
+
+def _documents(plan: Plan) -> Iterator[str]:
+    for note in plan.notes:
+        yield json.dumps(redact(note), ensure_ascii=False, default=marked)
+
+
+def _coloured(plan: Plan) -> Iterator[str]:
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for line in plan_text(plan):
+        text = redact(line.text)
+        yield click.style(text, **_COLOURS.get(line.kind, {})) if coloured and text else text

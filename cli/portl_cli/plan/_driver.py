@@ -1,0 +1,133 @@
+"""Drives the compiled machine through the engine, with effects that only take note."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portl.jobs import Job, walk_steps
+from portl.runs import keep_specs, use_effects
+from portl.stores import open_store
+from portl_cli.compile import Compiled
+from portl_cli.engine import Execution, Function, InlineHost, SystemClock, execute, load_machine
+from portl_cli.plan._catalog import Catalogs
+from portl_cli.plan._effects import PlanEffects
+from portl_cli.plan._notes import Note, Notes
+
+RUN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. ``notes`` stand in the order of the machine, a step's by record.
+
+    ``counts`` are the records of each list (-1: only a call would tell), ``size`` how many of them are shown. ``unseen`` are
+    the databases whose variable is not set: mappings were not compared with their tables.
+    """
+
+    job: Job
+    size: int
+    notes: tuple[Note, ...]
+    counts: Mapping[str, int]
+    run_key: str | None
+    unseen: tuple[str, ...]
+
+
+class PlanFailed(Exception):
+    """An expression, a file or a mapping failed on a record. ``error`` is its document, as a run keeps it, or None."""
+
+    def __init__(self, error: dict[str, Any] | None, cause: str) -> None:
+        super().__init__(cause)
+        self.error = error
+
+
+def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mapping[str, Any], *, size: int) -> Plan:
+    """Walks the machine with the first ``size`` records of every list; decisions that only a call could make both ways.
+
+    Nothing is written but to a temporary folder, nothing is sent; a database at hand is asked for the columns of its tables.
+
+    Raises:
+        PlanFailed: with the error of the record that failed.
+        DatabaseError: a database whose variable is set cannot be reached.
+    """
+    catalogs = Catalogs(found.job.connections)
+    try:
+        first, run_key = _walk(found, functions, params, _notes(found.job, size, {}), catalogs)
+        ways, notes = [*first.other_ways], [*first.taken]
+        while ways:
+            forced = ways.pop()
+            more, _ = _walk(found, functions, params, _notes(found.job, size, forced), catalogs)
+            ways += more.other_ways
+            notes = _merged(found.job, notes, more.taken, [*forced][-1])
+        return Plan(found.job, size, tuple(_ordered(notes)), first.counts, run_key, tuple(catalogs.unseen))
+    finally:
+        catalogs.close()
+
+
+def _merged(job: Job, notes: list[Note], more: list[Note], decided: str) -> list[Note]:
+    """What only the other way has goes behind the steps of the conditional that was decided the other way."""
+    seen = {(each["step"], each["record"]) for each in notes}
+    inside = {each.id for step in walk_steps(job.steps) if step.id == decided for each in walk_steps([step])}
+    at = max(at for at, each in enumerate(notes) if each["step"] in inside) + 1
+    return [*notes[:at], *(each for each in more if (each["step"], each["record"]) not in seen), *notes[at:]]
+
+
+def _notes(job: Job, size: int, forced: dict[str, str]) -> Notes:
+    steps = list(walk_steps(job.steps))
+    return Notes({step.id: step.sample for step in steps}, {step.id: step.name for step in steps}, size, forced)
+
+
+def _walk(
+    found: Compiled, functions: Mapping[str, Function], params: Mapping[str, Any], notes: Notes, catalogs: Catalogs
+) -> tuple[Notes, str | None]:
+    """One way through the machine, and the run's key when the job says what it is."""
+    machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=found.job.job)
+    keyed = found.job.run_key is not None
+    with tempfile.TemporaryDirectory(prefix="portl-plan-") as root, _logged(Path(root) / "log.jsonl"):
+        keep_specs(open_store(root), found.specs)
+        use_effects(PlanEffects(root, notes, catalogs, keyed=keyed))
+        try:
+            ended = execute(machine, dict(params), name=RUN, host=InlineHost(functions), clock=SystemClock(0.0))
+        finally:
+            use_effects(None)
+        if ended.status != "SUCCEEDED":
+            raise _failed(Path(root) / RUN, ended)
+        key = json.loads((Path(root) / RUN / "run.json").read_text("utf-8"))["key"] if keyed else None
+    return notes, key
+
+
+def _failed(folder: Path, ended: Execution) -> PlanFailed:
+    errors = sorted((folder / "errors").glob("*.json"))
+    error = json.loads(errors[0].read_text("utf-8")) if errors else None
+    return PlanFailed(error, f"{ended.error}: {ended.cause}")
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """The log of the plan goes where the plan goes."""
+    before = os.environ.get("PORTL_LOG")
+    os.environ["PORTL_LOG"] = str(file)
+    try:
+        yield
+    finally:
+        os.environ.pop("PORTL_LOG")
+        if before is not None:
+            os.environ["PORTL_LOG"] = before
+
+
+def _ordered(notes: list[Note]) -> Iterator[Note]:
+    """The steps as they first appear, each with its records in order."""
+    places: dict[tuple[str, bool], int] = {}
+    for note in notes:
+        places.setdefault((note["step"], note["kind"] == "commit"), len(places))
+    yield from sorted(notes, key=lambda note: (places[note["step"], note["kind"] == "commit"], _index(note)))
+
+
+def _index(note: Note) -> int:
+    return -1 if note["record"] is None else int(note["record"])

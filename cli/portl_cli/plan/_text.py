@@ -1,0 +1,163 @@
+"""A plan as people read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+from portl.jobs import StepSpec, walk_steps
+from portl.values import Unknown
+from portl_cli.plan._driver import Plan
+from portl_cli.plan._notes import Note
+
+INDENT = "    "
+Kind = Literal["title", "step", "sql", "text", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a plan; ``kind`` lets a terminal colour it."""
+
+    kind: Kind
+    text: str
+
+
+def plan_text(plan: Plan) -> Iterator[Line]:
+    """The plan, step by step: once what stands for all records, then what each shown record adds."""
+    yield Line("title", f"plan of {plan.job.job}: nothing is written, nothing is sent")
+    if plan.run_key is not None:
+        yield Line("note", f"  run key {plan.run_key}")
+    for name in plan.unseen:
+        yield Line("note", f"  {name} is not at hand: mappings are not compared with its tables, an id column is assumed")
+    steps = {step.id: step for step in walk_steps(plan.job.steps)}
+    inside = _branches(plan.job.steps)
+    margin = ""
+    for step_id, group in groupby(plan.notes, key=lambda note: str(note["step"])):
+        notes = list(group)
+        kinds = {note["kind"] for note in notes}
+        if kinds == {"begin"}:
+            yield Line("step", "")
+            yield Line("step", f"begin on {notes[0]['connection']}{_locks(notes[0])}")
+            margin = "  "
+        elif kinds == {"commit"}:
+            yield Line("step", "")
+            yield Line("step", f"commit on {notes[0]['connection']}")
+            margin = ""
+        else:
+            yield from (Line(line.kind, margin + line.text) for line in _step(plan, steps.get(step_id), inside, notes))
+
+
+def _locks(note: Note) -> str:
+    return f", locking {', '.join(note['locks'])}" if note["locks"] else ""
+
+
+def _branches(steps: Any) -> dict[str, tuple[str, str]]:
+    """The conditional and branch that each inner step stands in."""
+    return {inner.id: (step.id, branch) for step in walk_steps(steps) for branch, listed in step.branches() for inner in listed}
+
+
+def _step(plan: Plan, step: StepSpec | None, inside: Mapping[str, tuple[str, str]], notes: list[Note]) -> Iterator[Line]:
+    step_id = notes[0]["step"]
+    yield Line("step", "")
+    yield Line("step", f"{step_id}  {_about(plan, step, notes)}")
+    if step is not None and step.id in inside:
+        conditional, branch = inside[step.id]
+        yield Line("note", f"{INDENT}{branch} of {conditional}")
+    last = ""
+    for note in notes:
+        number = "" if note["record"] is None else f"{note['record'] + 1}"
+        shared, own = _described(note)
+        if shared != last:
+            yield from (Line("sql", INDENT + line) for line in shared.splitlines())
+            last = shared
+        for at, line in enumerate(own):
+            yield Line("text", f"{number if at == 0 else '':>3} {line}")
+
+
+def _about(plan: Plan, step: StepSpec | None, notes: list[Note]) -> str:
+    if step is None:
+        return f"the records of a batch{_count(plan, notes[0]['step'])}"
+    parts = [step.type]
+    fields = step.model_dump(by_alias=True)
+    connection = next((note["connection"] for note in notes if "connection" in note), None)
+    if connection is not None:
+        spec = plan.job.connections[connection]
+        parts.append(f"{connection} ({spec['function']})" if "function" in spec else str(connection))
+    if fields.get("table"):
+        parts.append(f"table {fields['table']}")
+    if fields.get("if"):
+        parts.append(str(fields["if"]))
+    return ", ".join(parts) + _count(plan, step.id)
+
+
+def _count(plan: Plan, step_id: str) -> str:
+    count = plan.counts.get(step_id)
+    if count is None:
+        return ""
+    if count < 0:
+        return ": how many records it gives only a run will tell"
+    return f": {count:,} records" + (f", the first {plan.size} are shown" if count > plan.size else "")
+
+
+def _described(note: Note) -> tuple[str, list[str]]:
+    """What stands once for the step, and the lines of this record."""
+    describe = _FORMS.get(note["kind"])
+    return str(note.get("sql", "")).strip(), list(describe(note)) if describe else []
+
+
+def _statement(note: Note) -> Iterator[str]:
+    named = zip(note["params"], note["columns"], strict=False)
+    values = [f"${at} {name or ''}={shown(value)}" for at, (value, name) in enumerate(named, 1)]
+    yield "  ".join(values) or "no values"
+
+
+def _invocation(note: Note) -> Iterator[str]:
+    yield ("event " if note["event"] else "") + shown(note["payload"])
+
+
+def _read(note: Note) -> Iterator[str]:
+    yield f"reads {shown(note['path'])}"
+
+
+def _when(note: Note) -> Iterator[str]:
+    admits = note["admits"]
+    yield f"only when {admits}" if isinstance(admits, Unknown) else "left out by its when"
+
+
+def _decide(note: Note) -> Iterator[str]:
+    branch = note["branch"]
+    yield f"only the run can tell {branch}: both branches are shown" if isinstance(branch, Unknown) else str(branch)
+
+
+def _request(note: Note) -> Iterator[str]:
+    query = "".join(f" {name}={shown(value)}" for name, value in (note.get("query") or {}).items())
+    yield f"{note['method']} {note['url']}" + (f"  query{query}" if query else "")
+    for name, value in note["headers"].items():
+        yield f"{name}: {value}"
+    for name in ("json", "body", "form"):
+        if name in note:
+            yield shown(note[name])
+
+
+_FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
+    "statement": _statement,
+    "request": _request,
+    "invocation": _invocation,
+    "read": _read,
+    "when": _when,
+    "decide": _decide,
+}
+
+
+def shown(value: Any) -> str:
+    """JSON text in which what is unknown stands bare: ``{"md5": <enrich[0].md5>}``."""
+    if isinstance(value, Unknown):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""The seam between a step and the outside: a run does what the steps plan, a plan shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from portl.connections import Connections
+from portl.runs._begin import Run
+from portl.runs._executor import LiveExecutor
+from portl.runs._folder import RunFolder, runs_root
+from portl.runs._intents import Begin, Intent, Noted
+from portl.runs._steptype import Prepared
+from portl.values import Unknown
+
+
+class Executor(Protocol):
+    """What the intents of one Task go through."""
+
+    def admits(self, decision: bool | Unknown, *, step_id: str, record: int | None) -> bool:
+        """Whether a record goes in, after what the step's ``when`` said."""
+        ...
+
+    def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
+        """Is told of an intent once, before its first attempt."""
+        ...
+
+    def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
+        """Makes one attempt and answers the step's result, JSON. Raises StepError."""
+        ...
+
+    def transaction(self, begin: Begin, seconds: float) -> AbstractContextManager[None]:
+        """A transaction that commits at the end; its statements have so many seconds."""
+        ...
+
+
+class Effects(Protocol):
+    """What a Task is given to work with: the seam between a step and the outside. ``LiveEffects`` is the real one."""
+
+    def folder(self, run_id: str) -> RunFolder:
+        """Where the run keeps what it makes."""
+        ...
+
+    def run(self, run: Run) -> Run:
+        """The run, as expressions and keys see it."""
+        ...
+
+    def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
+        """The Task's connections."""
+        ...
+
+    def executor(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> Executor:
+        """What performs the Task's intents."""
+        ...
+
+
+class LiveEffects:
+    """The effects of a run."""
+
+    def folder(self, run_id: str) -> RunFolder:
+        """See Effects."""
+        return RunFolder(runs_root(), run_id)
+
+    def run(self, run: Run) -> Run:
+        """See Effects."""
+        return run
+
+    def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
+        """See Effects."""
+        return Connections(specs)
+
+    def executor(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> Executor:
+        """See Effects."""
+        return LiveExecutor(folder, run, connections, chunk_size)
+
+
+_EFFECTS: list[Effects] = [LiveEffects()]
+
+
+def effects() -> Effects:
+    """What the Tasks of this process work with."""
+    return _EFFECTS[0]
+
+
+def use_effects(instead: Effects | None) -> None:
+    """Sets what the Tasks of this process work with; None goes back to the real ones."""
+    _EFFECTS[0] = instead or LiveEffects()
