@@ -112,7 +112,7 @@ def _step(made: dict[str, Schema]) -> Schema:
         own["properties"] = {key: key in shared or value for key, value in own["properties"].items()}
         own["required"] = [key for key in own["required"] if key not in shared]
         own["title"] = kind
-    described = {**base["properties"], "type": _kinds("step", names)}
+    described = {**base["properties"], "type": _kinds("step", names, made)}
     return {**_chosen("step", names), "properties": described, "required": base["required"]}
 
 
@@ -121,11 +121,16 @@ def _connection(made: dict[str, Schema]) -> Schema:
     for kind, name in names.items():
         made[name]["properties"]["type"] = True
         made[name]["title"] = kind
-    return {**_chosen("connection", names), "properties": {"type": _kinds("connection", names)}, "required": ["type"]}
+    return {**_chosen("connection", names), "properties": {"type": _kinds("connection", names, made)}, "required": ["type"]}
 
 
-def _kinds(noun: str, names: Mapping[str, str]) -> Schema:
-    return {"enum": list(names), "description": f"The kind of {noun}: it decides which other keys there are."}
+def _kinds(noun: str, names: Mapping[str, str], made: Mapping[str, Schema]) -> Schema:
+    """The values of ``type``, each with the first sentences of its model: what an editor shows beside the list."""
+    return {
+        "enum": list(names),
+        "enumDescriptions": [made[name]["description"].partition("\n\n")[0] for name in names.values()],
+        "description": f"The kind of {noun}: it decides which other keys there are.",
+    }
 
 
 def _chosen(noun: str, names: Mapping[str, str]) -> Schema:

@@ -76,6 +76,12 @@ class LanguageServer:
         items = answer["items"] if isinstance(answer, dict) else answer or []
         return sorted(item["label"] for item in items)
 
+    def explained(self, text: str, label: str) -> str:
+        """What is shown beside one of the things offered at the caret."""
+        answer = self._ask("textDocument/completion", self._at_caret(text))
+        (shown,) = [item.get("documentation", "") for item in answer["items"] if item["label"] == label]
+        return str(shown["value"] if isinstance(shown, dict) else shown)
+
     def hover(self, text: str) -> str:
         """What is shown for the word at the caret ``§``."""
         answer = self._ask("textDocument/hover", self._at_caret(text))

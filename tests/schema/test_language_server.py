@@ -59,6 +59,11 @@ def test_exactly_the_step_types_are_offered_behind_type(server: LanguageServer, 
     assert server.completions(f"{HEAD}{inside}  - id: a\n    type: {CARET}\n") == sorted(STEP_TYPES)
 
 
+def test_what_a_step_type_does_is_shown_beside_it(server: LanguageServer) -> None:
+    shown = server.explained(f"{HEAD}  - id: a\n    type: {CARET}\n", "csv.read")
+    assert shown == "Reads a CSV strictly, as a stream: every record is text by column name."
+
+
 def test_a_step_without_a_type_is_offered_the_keys_of_every_step_and_no_others(server: LanguageServer) -> None:
     offered = set(server.completions(f"{HEAD}  - id: a\n    {CARET}\n"))
     assert offered == keys(StepSpec) - {"id"} | {"step"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from portl.errors import SetupError
 from portl_cli.schema import schema_text
 
 
@@ -34,7 +35,8 @@ def command(*, output: Path | None, job: Path | None) -> int:
     try:
         output.write_text(schema_text(), "utf-8", newline="\n")
     except OSError as problem:
-        raise click.BadParameter(f"{output} cannot be written: {problem.strerror}", param_hint="--output") from problem
+        text = f"{output} cannot be written: {problem.strerror}"
+        raise SetupError(text, code="V125", hint="name a file in a folder that is there") from problem
     click.echo(f"{output} written" if job is None else modeline(job, output))
     return 0
 
