@@ -176,3 +176,10 @@ FORMS = [
 def test_a_step_has_one_sql_and_an_update_one_form(folder: Path, found: Any, step: str, finding: str) -> None:
     (folder / "q.sql").write_text("SELECT 1", "utf-8")
     assert found(f"  - {{id: q, {step}}}\n") == [f"job.yaml:{finding}"]
+
+
+def test_a_mistake_of_form_elsewhere_hides_nothing_and_adds_nothing(folder: Path, found: Any) -> None:
+    (folder / "q.sql").write_text("SELECT :cod", "utf-8")
+    wrong = '  - {id: r, type: csv.read, path: "{{ params.code }}", encodign: utf-8}\n'
+    codes = [each.split()[1] for each in found(QUERY % "q.sql" + wrong)]
+    assert codes == ["J304", "J002", "J304"]
