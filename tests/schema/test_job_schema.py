@@ -32,7 +32,7 @@ JOBS = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in ROOT.gl
 FIXTURES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in ROOT.glob("tests/**/good*.yaml")}
 BLOCKS = {
     f"{path.name}#{number}": text
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     for number, text in enumerate(re.findall(r"```yaml\n(version.*?)```", path.read_text("utf-8"), re.DOTALL))
 }
 GOOD = JOBS | FIXTURES | BLOCKS
