@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "graph": "Draw a job's state machine as Mermaid.",
     "run": "Run a job on this machine.",
+    "schema": "Print the JSON Schema of a job, for editors.",
 }
 
 DONE, FAILED, JOB_WRONG, ENVIRONMENT_WRONG, INTERRUPTED = 0, 1, 2, 3, 130

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from portl.runs import keep_specs
+from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._hosts import HostName
@@ -72,6 +74,7 @@ def command(
     project, found = compiled(job)
     given = given_params(found.job, params)
     run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     folder = job_file(job).parent
     chosen: HostName = "isolate" if isolate else host
     bounds = AWS_LIMITS if limits == "on" else NO_LIMITS

@@ -16,7 +16,9 @@ from portl.jobs._models import (
 )
 from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names
+from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
+from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     DATABASES,
     Arrangement,
@@ -30,7 +32,9 @@ from portl.jobs._transactions import (
 
 __all__ = [
     "CODES",
+    "CONDITION",
     "DATABASES",
+    "DEFINED_AS",
     "AnyStep",
     "Arrangement",
     "Batch",
@@ -40,12 +44,15 @@ __all__ = [
     "ResultShape",
     "Retry",
     "StepSpec",
+    "TextFile",
     "Transaction",
+    "alone",
     "arrange",
     "check_job",
     "closest",
     "connection_name",
     "decode_spec",
+    "defined_as",
     "encode_spec",
     "is_call",
     "is_database",
@@ -53,6 +60,7 @@ __all__ = [
     "neighbours",
     "parse_job",
     "place_in_job",
+    "read_text_file",
     "reads",
     "source_of",
     "step_names",

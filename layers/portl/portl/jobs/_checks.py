@@ -57,6 +57,7 @@ def check_job(
         _batch(check, step)
         for path, code, message, hint in step_findings(step):
             check.add((*check.paths[step.id], *path), code, message, hint)
+        check.findings += step.findings_in_files()
         check.order.setdefault(step.name, []).append(step)
     if whole and not check.findings:
         for step_id, code, message, hint in check_transaction(job):
@@ -140,7 +141,7 @@ def _connection_of(check: Check, step: StepSpec, models: Mapping[str, type[BaseM
             check.add(where, "J204", f'there is no connection "{step.connection}"', hint)
         elif wanted is None:
             check.add(where, "J204", f"{step.type} uses no connection")
-        elif spec.get("type") != wanted and spec.get("type") in models:
+        elif spec.get("type") != wanted and str(spec.get("type")) in models:
             check.add(where, "J204", f'{step.type} needs a {wanted} connection, "{step.connection}" is {spec.get("type")}')
         return
     if wanted is not None and connection_name(check.job, step) is None:

@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
     "J304": "SQL text holds an expression, or its places and its params differ",
     "J305": "a step stands inside the transaction that cannot be there",
     "J306": "a call stands between database steps whose order matters",
+    "J307": "a file that a step names cannot be taken",
     "J401": "this version cannot do that yet",
 }
 """Every code of a diagnostic, with what it means in one line."""

@@ -33,16 +33,24 @@ def load_job(path: Path, step_types: Mapping[str, type[StepSpec]], connections: 
         raw = path.read_bytes()
     except OSError as problem:
         raise JobError(f"{path} cannot be read: {problem.strerror}") from problem
-    job, findings = parse_job(raw, str(path), step_types, connections)
+    job, findings = parse_job(raw, str(path), step_types, connections, folder=path.parent)
     if findings or job is None:
         raise JobError(f"{path}: {len(findings)} problem{'s' if len(findings) != 1 else ''}", tuple(findings))
     return job
 
 
 def parse_job(
-    raw: bytes, file: str, step_types: Mapping[str, type[StepSpec]], connections: Mapping[str, type[BaseModel]]
+    raw: bytes,
+    file: str,
+    step_types: Mapping[str, type[StepSpec]],
+    connections: Mapping[str, type[BaseModel]],
+    *,
+    folder: Path | None = None,
 ) -> tuple[Job | None, list[Diagnostic]]:
-    """The job in ``raw`` and what is wrong with it; no job when its form is wrong."""
+    """The job in ``raw`` and what is wrong with it; no job when its form is wrong.
+
+    Files that its steps name are read from ``folder``; without one, such a step is wrong (J307).
+    """
     if len(raw) > MAX_JOB_BYTES:
         return None, [Diagnostic(file, 1, 1, "J001", f"a job file has at most {MAX_JOB_BYTES:,} bytes")]
     try:
@@ -55,10 +63,10 @@ def parse_job(
     if not isinstance(document.value, dict):
         return None, [Diagnostic(file, 1, 1, "J001", "a job is a mapping with version, job and steps")]
     try:
-        job = Job.model_validate(document.value, context={"step_types": step_types})
+        job = Job.model_validate(document.value, context={"step_types": step_types, "folder": folder})
     except ValidationError as problem:
         findings = [_finding(file, document, error, step_types) for error in problem.errors()]
-        return None, sorted({*findings, *_findings_beside(file, document, problem, step_types, connections)})
+        return None, sorted({*findings, *_findings_beside(file, document, problem, step_types, connections, folder)})
     return job, sorted(set(check_job(job, file, document, connections)))
 
 
@@ -68,13 +76,14 @@ def _findings_beside(
     problem: ValidationError,
     step_types: Mapping[str, type[StepSpec]],
     connections: Mapping[str, type[BaseModel]],
+    folder: Path | None,
 ) -> list[Diagnostic]:
     """What is wrong besides the form of some parts: those parts are left out, and nothing is said that they could explain."""
     broken = {error["loc"][0] for error in problem.errors() if error["loc"]} - {"steps"}
     rest = {key: value for key, value in document.value.items() if key not in broken}
     rest = {"version": 2, "job": "unnamed", **rest}
     try:
-        job = Job.model_validate(rest, context={"step_types": step_types, "lenient": True})
+        job = Job.model_validate(rest, context={"step_types": step_types, "folder": folder, "lenient": True})
     except ValidationError:
         return []
     known = {str(value) for key in ("id", "save_as") for value in _values_of(document.value, key)}

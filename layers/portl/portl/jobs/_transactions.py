@@ -130,7 +130,7 @@ def _touched(step: StepSpec) -> tuple[frozenset[str], bool]:
     """The tables written, and whether SQL text is run that may read any table."""
     all_steps = list(walk_steps([step]))
     written = frozenset[str]().union(*(each.writes() for each in all_steps))
-    return written, any(each.type.startswith("db.query") for each in all_steps)
+    return written, any(each.runs_sql() for each in all_steps)
 
 
 def neighbours(steps: Sequence[StepSpec]) -> list[tuple[StepSpec, ...]]:
