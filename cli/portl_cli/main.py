@@ -13,7 +13,8 @@ import click
 COMMANDS = {
     "build": "Compile every job and write what deployment needs.",
     "check": "Say what is wrong with a job, and where.",
-    "graph": "Draw a job's state machine as Mermaid.",
+    "graph": "Draw a job's state machine, as Mermaid or SVG.",
+    "init": "Write a new job that runs.",
     "run": "Run a job on this machine.",
 }
 

@@ -18,7 +18,7 @@ from portl.runs import read_params
 from portl.values import redact
 from portl_cli.commands._project import SCHEMA, Project, compiled
 from portl_cli.commands._report import consequence, failure, first_error, read_outcome, summary
-from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
+from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.compile import Compiled, definition_text
 from portl_cli.engine import Event, Execution, SystemClock, execute, load_machine
 
@@ -58,6 +58,8 @@ def command(*, job: Path, params: tuple[str, ...], demo: bool, init_db: bool, ti
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
         if init_db or served:
             _say(f"tables from {apply_schema(found.job, folder).name}")
+        if served and (rows := apply_sample_rows(found.job, folder)):
+            _say(f"rows from {rows.name}")
         watched = Watch(found, run_folder)
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale))
         return _conclude(found.job, run_folder, ended, around, watched)
