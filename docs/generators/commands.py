@@ -61,11 +61,13 @@ def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
 def _parts(text: str) -> tuple[str, str]:
     """What a command's help says, and the commands of its example."""
     lines = text.replace("\b\n", "").splitlines()
-    about = "\n".join(takewhile(lambda line: not line.startswith("Example"), lines)).strip()
-    example = [
-        f"$ {line.strip()}" for line in list(dropwhile(lambda line: not line.startswith("Example"), lines))[1:] if line.strip()
-    ]
+    about = "\n".join(takewhile(_is_prose, lines)).strip()
+    example = [f"$ {line.strip()}" for line in [*dropwhile(_is_prose, lines)][1:] if line.strip()]
     return re.sub(r"(?<!\n)\n(?!\n)", " ", about), "\n".join(example)
+
+
+def _is_prose(line: str) -> bool:
+    return not line.startswith("Example")
 
 
 def _option(one: click.Parameter, context: click.Context) -> str:

@@ -6,6 +6,7 @@ Each state is a group with ``data-state`` (its name), each step of a transaction
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
