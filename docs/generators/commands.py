@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import cleandoc
 from itertools import dropwhile, takewhile
 
 import click
 
-from portl_cli.main import COMMANDS, EXIT_CODES
+from portl_cli.main import COMMANDS, EXIT_CODES, cli
 
 HEAD = """# Commands
 
-Generated from the commands themselves; `portl COMMAND --help` says the same. Options may stand in any order.
+Made from the commands themselves; `portl COMMAND --help` says the same.
 """
 
 
@@ -39,7 +40,8 @@ def _document() -> Iterator[str]:
 
 def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
     """A command's section, and those of the commands inside it."""
-    context = click.Context(command, info_name=" ".join(path))
+    names = cli.context_settings["help_option_names"]
+    context = click.Context(command, info_name=" ".join(path), help_option_names=names)
     about, example = _parts(command.help or "")
     yield f"{'#' * len(path)} {' '.join(path)}\n"
     yield f"```\n{' '.join([*path, *command.collect_usage_pieces(context)])}\n```\n"
@@ -60,7 +62,7 @@ def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
 
 def _parts(text: str) -> tuple[str, str]:
     """What a command's help says, and the commands of its example."""
-    lines = text.replace("\b\n", "").splitlines()
+    lines = cleandoc(text).replace("\b\n", "").splitlines()
     about = "\n".join(takewhile(_is_prose, lines)).strip()
     example = [f"$ {line.strip()}" for line in [*dropwhile(_is_prose, lines)][1:] if line.strip()]
     return re.sub(r"(?<!\n)\n(?!\n)", " ", about), "\n".join(example)
@@ -73,7 +75,8 @@ def _is_prose(line: str) -> bool:
 def _option(one: click.Parameter, context: click.Context) -> str:
     record = one.get_help_record(context)
     if record is None:
-        return f"| `{one.make_metavar(context)}` | {'any number of them' if one.nargs < 0 else ''} |"
+        many = "one or more" if one.required else "any number"
+        return f"| `{' '.join(one.get_usage_pieces(context))}` | {many if one.nargs < 0 else 'required' if one.required else ''} |"
     return f"| `{_cell(record[0])}` | {_cell(record[1])} |"
 
 
