@@ -15,10 +15,15 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-# The child makes the terminal its own, so that Ctrl-C reaches it as a signal.
-_START = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from portl_cli.main import main; main()"
+_START = """
+import fcntl, signal, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the terminal is the child's own, so that Ctrl-C reaches it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test's parent may ignore it, a shell's children do not
+from portl_cli.main import main
+main()
+"""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 class Terminal:
@@ -68,8 +73,9 @@ class Terminal:
 
     def ended(self) -> int:
         """Reads to the end and answers the exit code."""
+        ends = time.monotonic() + PATIENCE_S
         while self._take():
-            pass
+            assert time.monotonic() < ends, f"it never ended; seen:\n{self.seen}"
         return self._process.wait(timeout=PATIENCE_S)
 
     def _take(self) -> bool:

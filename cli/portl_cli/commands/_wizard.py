@@ -60,7 +60,7 @@ class Asking:
             try:
                 return read(text)
             except PortlError as problem:
-                raise click.UsageError(problem.message) from None
+                raise click.UsageError(_told(problem)) from None
 
         found: T = click.prompt(question, default=default, value_proc=checked, show_default=bool(default))
         return found
@@ -69,7 +69,13 @@ class Asking:
         try:
             return read(self.given[option])
         except PortlError as problem:
-            raise click.UsageError(f"--{option}: {problem.message}") from None
+            raise click.UsageError(f"--{option}: {_told(problem)}") from None
+
+
+def _told(problem: PortlError) -> str:
+    """What is wrong with an answer, with the line of a file where that is known."""
+    place = problem.place
+    return f"{problem.message} ({place.file} line {place.line})" if place and place.line is not None else problem.message
 
 
 def ask(asking: Asking, root: Path, *, own_template: bool) -> Answers:
