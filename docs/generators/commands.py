@@ -76,7 +76,9 @@ def _option(one: click.Parameter, context: click.Context) -> str:
     record = one.get_help_record(context)
     if record is None or isinstance(one, click.Argument):
         many = "one or more" if one.required else "any number"
-        return f"| `{' '.join(one.get_usage_pieces(context))}` | {many if one.nargs < 0 else 'required' if one.required else ''} |"
+        return (
+            f"| `{' '.join(one.get_usage_pieces(context))}` | {many if one.nargs < 0 else 'required' if one.required else ''} |"
+        )
     return f"| `{_cell(record[0])}` | {_cell(record[1])} |"
 
 

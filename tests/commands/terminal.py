@@ -14,6 +14,7 @@ import termios
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 _START = """
 import fcntl, signal, termios
@@ -42,7 +43,7 @@ class Terminal:
         self.raw = ""
         self._read_to = 0
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:

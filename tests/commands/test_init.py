@@ -143,7 +143,9 @@ steps:
         (("--yes", "--if-exists", "merge"), "is not one of 'overwrite', 'append', 'cancel'"),
     ],
 )
-def test_what_cannot_be_is_said_with_its_option_and_writes_nothing(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_said_with_its_option_and_writes_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
     ended = init(tmp_path, *arguments)
     assert (ended.code, ended.out, said in ended.err) == (2, "", True), ended.err
     assert list(tmp_path.iterdir()) == []
