@@ -72,13 +72,14 @@ def _is_prose(line: str) -> bool:
     return not line.startswith("Example")
 
 
+_HOW_MANY = {(True, True): "one or more", (False, True): "any number", (True, False): "needed", (False, False): ""}
+"""Of an argument, by whether it must be there and whether it may stand several times."""
+
+
 def _option(one: click.Parameter, context: click.Context) -> str:
     record = one.get_help_record(context)
     if record is None or isinstance(one, click.Argument):
-        many = "one or more" if one.required else "any number"
-        return (
-            f"| `{' '.join(one.get_usage_pieces(context))}` | {many if one.nargs < 0 else 'required' if one.required else ''} |"
-        )
+        return f"| `{' '.join(one.get_usage_pieces(context))}` | {_HOW_MANY[one.required, one.nargs < 0]} |"
     return f"| `{_cell(record[0])}` | {_cell(record[1])} |"
 
 

@@ -215,6 +215,17 @@ def test_with_deploy_the_folder_can_be_built_and_its_function_is_one_of_the_temp
     assert "the peer received 3 POST /records" in demo(tmp_path).out
 
 
+def test_deploy_alone_makes_a_folder_with_jobs_one_that_can_be_built(tmp_path: Path) -> None:
+    init(tmp_path, "--yes")
+    before = everything(tmp_path)
+    ended = init(tmp_path, "--deploy")
+    assert (ended.code, ended.out.endswith("written; next\n  portl build\n")) == (0, True), ended.err
+    after = everything(tmp_path)
+    assert {path: text for path, text in after.items() if path in before} == before
+    assert (portl(tmp_path, "build").code, portl(tmp_path, "build", "--check").code) == (0, 0)
+    assert init(tmp_path, "--deploy").out == f"{tmp_path / 'template.yaml'} is there already\n"
+
+
 def test_without_a_template_build_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     init(tmp_path, "--yes")
     ended = portl(tmp_path, "build")

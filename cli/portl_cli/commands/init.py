@@ -49,7 +49,11 @@ OPTIONS = ("kind", "name", "csv", "columns", "table", "key", "function", "databa
 @click.option("--api-var", metavar="VARIABLE", help="The environment variable with the API's address (API_URL).")
 @click.option("--api-path", metavar="PATH", help="The path of the request (/records).")
 @click.option("--if-exists", type=click.Choice(["overwrite", "append", "cancel"]), help="When the job is there already.")
-@click.option("--deploy", is_flag=True, help="Write what AWS needs too: template.yaml, functions/ and layers/.")
+@click.option(
+    "--deploy",
+    is_flag=True,
+    help="Write what AWS needs too: template.yaml, functions/, layers/. Only that, if there are jobs and no other option is.",
+)
 @click.option("--project", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="A folder of the project.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the default wherever no option says otherwise.")
 def command(*, if_exists: str | None, deploy: bool, project: Path, yes: bool, **given: str | None) -> int:
@@ -73,6 +77,8 @@ def command(*, if_exists: str | None, deploy: bool, project: Path, yes: bool, **
 def _init(asking: Asking, start: Path, if_exists: str | None, *, deploy: bool) -> int:
     project = find_project(start)
     around = _around(asking, project, deploy=deploy)
+    if deploy and not asking.given and project.jobs:
+        return _write_around(project, around)
     own = TEMPLATE in around or not project.bundled
     answers = ask(asking, project.root, own_template=own)
     if not own and answers.function is not None and answers.function.kind == "folder":
@@ -105,6 +111,15 @@ def _around(asking: Asking, project: Project, *, deploy: bool) -> dict[str, str]
         return files
     found = {path: text for path, text in deployment_files().items() if not (project.root / path).exists()}
     return {**files, **found}
+
+
+def _write_around(project: Project, around: Mapping[str, str]) -> int:
+    """Only what a deployment needs: the jobs are there already."""
+    if around:
+        _list(around, project.root)
+        write_all(project.root, around)
+    click.echo("written; next\n  portl build" if around else f"{project.template_file} is there already")
+    return 0
 
 
 def _how(asking: Asking, root: Path, answers: Answers, told: str | None) -> str:
@@ -173,6 +188,10 @@ def _show(job: str, files: Mapping[str, str], root: Path) -> None:
         Console().print(Syntax(job, "yaml", theme="ansi_dark", background_color="default", word_wrap=True))
     else:
         click.echo(job)
+    _list(files, root)
+
+
+def _list(files: Mapping[str, str], root: Path) -> None:
     click.echo("files")
     for path in shown_first({path: text for path, text in files.items() if not _many(path)}):
         click.echo(f"  {path}{' (is there: changed)' if (root / path).exists() else ''}")

@@ -24,6 +24,7 @@ SQL_TYPES: Mapping[str, str] = {
 """PostgreSQL's type for each type of a mapping."""
 
 _IDENTIFIER_BYTES = 63
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -51,7 +52,8 @@ class Column:
             return f"{alias}.{self.source}"
         mark = '"' if "'" in self.source else "'"
         escaped = self.source.replace("\\", "\\\\").replace(mark, f"\\{mark}")
-        return f"{alias}[{mark}{escaped}{mark}]"
+        shown = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
+        return f"{alias}[{mark}{shown}{mark}]"
 
 
 def columns_from_text(text: str) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,8 +40,13 @@ def _put_in_place(staged: list[tuple[Path, Path]]) -> None:
     blocked = next((target for _, target in staged if target.is_dir()), None)
     if blocked is not None:
         raise IsADirectoryError(21, "a folder is there", str(blocked))
-    for part, target in staged:
-        part.replace(target)
+    # Ctrl-C waits for the few renames, so that it finds all of the files or none.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        for part, target in staged:
+            part.replace(target)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -11,6 +11,8 @@ WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z_/][\w/.-]*( [\w/.-]+)*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What some YAML reader takes for something else than text."""
+_ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+"""What YAML does not print, or takes for the end of a line. https://yaml.org/spec/1.2.2/#51-character-set"""
 _SPREAD = frozenset({"mapping", "set", "json", "sql", "payload"})
 """Fields whose entries stand below each other once there are more than two."""
 _FEW = 2
@@ -31,8 +33,12 @@ def inline(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(inline(item) for item in value) + "]"
     if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else json.dumps(value, ensure_ascii=False)
+        return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else _in_quotes(value)
     return json.dumps(value)
+
+
+def _in_quotes(text: str) -> str:
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def entry(key: str, value: Any, indent: str = "") -> Iterator[str]:
