@@ -162,6 +162,18 @@ def test_a_job_that_is_there_is_never_overwritten_by_a_default(tmp_path: Path) -
     assert b"table: other" in everything(tmp_path)["statemachines/people/job.yaml"]
 
 
+def test_a_file_beside_a_new_job_is_not_overwritten_unasked_either(tmp_path: Path) -> None:
+    schema = tmp_path / "statemachines/people/schema.sql"
+    schema.parent.mkdir(parents=True)
+    schema.write_text("-- mine\n", "utf-8")
+    ended = init(tmp_path, "--yes")
+    assert (ended.code, ended.out) == (2, "")
+    assert "statemachines/people/schema.sql would be overwritten: --if-exists overwrite allows it" in ended.err
+    assert everything(tmp_path) == {"statemachines/people/schema.sql": b"-- mine\n"}
+    assert init(tmp_path, "--yes", "--if-exists", "overwrite").code == 0
+    assert "CREATE TABLE" in schema.read_text("utf-8")
+
+
 @pytest.mark.postgres
 def test_steps_are_appended_without_touching_what_is_there(tmp_path: Path) -> None:
     init(tmp_path, "--kind", "csv-to-postgres", "--name", "j")

@@ -144,6 +144,17 @@ def test_a_job_that_is_there_is_kept_unless_the_user_says_otherwise(tmp_path: Pa
     assert "table: t" in job.read_text("utf-8")
 
 
+def test_a_file_beside_a_new_job_is_asked_about_too(tmp_path: Path) -> None:
+    schema = tmp_path / FOLDER / "schema.sql"
+    schema.parent.mkdir(parents=True)
+    schema.write_text("-- mine\n", "utf-8")
+    with Terminal(tmp_path, "init") as terminal:
+        take_defaults(terminal, "1")
+        terminal.answer(f"{FOLDER}/schema.sql would be overwritten. Do it? [y/N]", "")
+        assert terminal.ended() == 130
+    assert files(tmp_path) == {f"{FOLDER}/schema.sql"}
+
+
 def test_the_job_is_shown_in_colour_on_a_terminal_and_without_where_no_color_is_set(tmp_path: Path) -> None:
     for number, variables in enumerate(({}, {"NO_COLOR": "1"})):
         with Terminal(tmp_path, "init", "--yes", "--name", f"j{number}", **variables) as terminal:

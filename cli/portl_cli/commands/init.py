@@ -88,9 +88,11 @@ def _init(asking: Asking, start: Path, if_exists: str | None, *, deploy: bool) -
         raise click.UsageError(f"{folder(answers)}/{JOB} is there already: --if-exists overwrite or append")
     template = around.get(TEMPLATE) or project.template_file.read_text("utf-8")
     files = _appended(project.root, answers) if how == "append" else job_files(answers)
-    files = {**around, **files, **(function_folder(answers, template) if own else {})}
+    files = {**around, **files, **(_function(project.root, answers, template) if own else {})}
     _check(files[f"{folder(answers)}/{JOB}"], answers, project)
     changed = {path: text for path, text in files.items() if _text(project.root / path) != text}
+    if how == "write":
+        _keep(asking, project.root, changed, if_exists)
     _show(files[f"{folder(answers)}/{JOB}"], changed, project.root)
     if not asking.defaults and asking.terminal and not click.confirm("Write?", default=True):
         raise click.Abort
@@ -136,6 +138,23 @@ def _how(asking: Asking, root: Path, answers: Answers, told: str | None) -> str:
     if chosen == "cancel":
         raise click.Abort
     return chosen
+
+
+def _function(root: Path, answers: Answers, template: str) -> dict[str, str]:
+    """The function the project lacks. Code that is there is never written over."""
+    files = function_folder(answers, template)
+    return {path: text for path, text in files.items() if path == TEMPLATE or not (root / path).exists()}
+
+
+def _keep(asking: Asking, root: Path, changed: Mapping[str, str], told: str | None) -> None:
+    """Asks before a file beside a new job takes the place of one that is there."""
+    there = [path for path in changed if path != TEMPLATE and (root / path).exists()]
+    if not there or told == "overwrite":
+        return
+    if not asking.terminal or asking.defaults or told is not None:
+        raise click.UsageError(f"{', '.join(there)} would be overwritten: --if-exists overwrite allows it")
+    if not click.confirm(f"{', '.join(there)} would be overwritten. Do it?", default=False):
+        raise click.Abort
 
 
 def _readable(file: Path) -> bool:
