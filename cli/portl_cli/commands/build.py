@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from portl.connections import parse_target
-from portl.errors import JobError
+from portl.errors import JobError, SetupError
 from portl.jobs import Job
 from portl.runs import SPECS
 from portl_cli.commands._deployment import with_block
@@ -65,7 +65,14 @@ def _deployable(path: Path, job: Job) -> None:
 
 
 def outputs(project: Project) -> dict[Path, str]:
-    """What the project's generated files should hold."""
+    """What the project's generated files should hold.
+
+    Raises:
+        SetupError: V121, the project has no template of its own to write into.
+    """
+    if project.bundled:
+        hint = f"`portl init --deploy` writes a {TEMPLATE}, and the functions and the layer it names"
+        raise SetupError(f"{project.root} has no {TEMPLATE}", code="V121", hint=hint)
     jobs = [(path, compiled(path)[1]) for path in project.jobs]
     for path, job in jobs:
         _deployable(path, job.job)
