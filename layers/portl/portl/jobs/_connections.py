@@ -1,0 +1,15 @@
+"""Which connection a step uses."""
+
+from __future__ import annotations
+
+from portl.jobs._models import Job, StepSpec
+
+
+def connection_name(job: Job, step: StepSpec) -> str | None:
+    """The connection a step uses: its own, else the transaction's if of its kind, else the only one of its kind."""
+    if step.connection is not None or step.connects_to is None:
+        return step.connection
+    if job.transaction and job.connections.get(job.transaction.connection, {}).get("type") == step.connects_to:
+        return job.transaction.connection
+    kinds = [name for name, spec in job.connections.items() if spec.get("type") == step.connects_to]
+    return kinds[0] if len(kinds) == 1 else None
