@@ -20,9 +20,12 @@ def check_job(
 ) -> list[Diagnostic]:
     """Every finding in a job, those left out that something ``broken`` in its form could explain.
 
+    What stands behind an anchor is told once, however many aliases lead to it.
+
     ``connections`` are the models of connections by ``type``.
     """
     check = Check(job, file, document, connections, broken)
     for rule in RULES:
         rule(check)
-    return list(honest(check.findings, broken))
+    told = {(each.line, each.column, each.code, each.message): each for each in reversed(check.findings)}
+    return list(honest(list(told.values()), broken))

@@ -23,18 +23,21 @@ CODES: dict[str, Code] = {
     "J000": Code(
         "the job cannot be read or built",
         "The file is not there or cannot be opened, or the job's state machine would grow beyond what Step Functions takes.",
-        "Check the path and its permissions. If a step is too large, keep its data in a file or a table and let the step read it.",
+        "Check the path and its permissions. If a step is too large, keep its data in a file or a table and let the "
+        "step read it.",
         "_loader.py",
     ),
     "J001": Code(
         "the file is no YAML that a job can be read from",
         "The text does not follow YAML 1.2, a key stands twice in one mapping, or the file is not UTF-8, or over 1 MB.",
-        "Correct the text at the place told. A key that stands twice is refused because one of its values would be lost silently.",
+        "Correct the text at the place told. A key that stands twice is refused because one of its values would be "
+        "lost silently.",
         "_loader.py",
     ),
     "J002": Code(
         "a field is unknown",
-        "The field is not one of those that may stand there. Unknown fields are refused because a misspelt one would be ignored.",
+        "The field is not one of those that may stand there. Unknown fields are refused because a misspelt one would "
+        "be ignored.",
         "Write the field as the hint says it, or leave it out.",
         "_form.py",
     ),
@@ -65,7 +68,8 @@ CODES: dict[str, Code] = {
     ),
     "J007": Code(
         "a name cannot be used",
-        "A name is made of letters, digits and _, begins with none of the digits, has at most 40 characters, and is no name that "
+        "A name is made of letters, digits and _, begins with none of the digits, has at most 40 characters, and is "
+        "no name that "
         "expressions or state machines use for something else.",
         "Choose another name.",
         "_rules/names.py",
@@ -140,7 +144,8 @@ CODES: dict[str, Code] = {
     ),
     "J209": Code(
         "results do not line up: another batch, or no index",
-        "A step over a batch has one result for each record, and only a step over the same records can tell which one it means.",
+        "A step over a batch has one result for each record, and only a step over the same records can tell which one "
+        "it means.",
         "Write steps.x[idx] in a step over the same batch.from; without [idx] for a step that has one result.",
         "_rules/alignment.py",
     ),
@@ -159,7 +164,8 @@ CODES: dict[str, Code] = {
     "J212": Code(
         "a setting has no effect",
         "The step type does not use the field here, so what it seems to promise would not happen.",
-        "Leave it out. A database step is tried again by its state machine when a connection is lost or another writer is in the way.",
+        "Leave it out. A database step is tried again by its state machine when a connection is lost or another "
+        "writer is in the way.",
         "_rules/effects.py",
     ),
     "J213": Code(
@@ -178,7 +184,8 @@ CODES: dict[str, Code] = {
     "J302": Code(
         "a call stands inside the transaction and a later database step reads its answer",
         "Calls go behind the commit, so that a transaction that fails has called nobody; this one's answer is needed before.",
-        "Move the call before the first database step, or write transaction.external: inline to call while the transaction is open.",
+        "Move the call before the first database step, or write transaction.external: inline to call while the "
+        "transaction is open.",
         "_rules/transactions.py",
     ),
     "J303": Code(
@@ -209,14 +216,16 @@ CODES: dict[str, Code] = {
     ),
     "J401": Code(
         "this version cannot do that yet",
-        "The field is part of the language and this version does not carry it out. Ignoring it would do something else than the "
+        "The field is part of the language and this version does not carry it out. Ignoring it would do something "
+        "else than the "
         "job says.",
         "Leave it out.",
         "_rules/unsupported.py",
     ),
     "J501": Code(
         "a secret stands in the job as plain text",
-        "Whatever a job holds is compiled into its state machine and committed with it, and everybody who may read either reads "
+        "Whatever a job holds is compiled into its state machine and committed with it, and everybody who may read "
+        "either reads "
         "the secret. That holds for a loopback address too: the job is the same file on AWS.",
         'Write "${secret:name}" (or "${env:NAME}" for a whole address) in connections and headers: it is resolved inside the '
         "function that needs it and masked wherever it would be shown.",

@@ -19,6 +19,14 @@ _KINDS = {
     "string_pattern_mismatch": "J007",
 }
 
+_WORDS = {
+    "dict_type": "should be a mapping",
+    "list_type": "should be a list",
+    "model_type": "should be a mapping",
+    "string_type": "should be text",
+}
+"""What pydantic says in Python's words."""
+
 
 def form_finding(file: str, document: Document, error: Any, step_types: Mapping[str, type[StepSpec]]) -> Diagnostic:
     """The diagnostic for one error of pydantic's."""
@@ -47,7 +55,9 @@ def _wording(error: Any, code: str, path: Path, fields: list[str]) -> tuple[str,
         return f'unknown field "{name}"', closest(str(name), fields)
     if error["type"] == "missing":
         return f'the field "{name}" is missing', ""
-    text = str(error["msg"])
+    if error["type"] in ("step", "missing_type", "step_type"):
+        return str(error["msg"]), ""
+    text = _WORDS.get(error["type"], str(error["msg"]))
     if code == "J007":
         return f"{error['input']!r} is no name: letters, digits and _ after a letter, at most 40", ""
     given = error.get("input")

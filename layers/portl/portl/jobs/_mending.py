@@ -21,6 +21,8 @@ from portl.jobs._yaml import Path, value_at
 
 ROUNDS = 20
 """Each takes every mistake out that pydantic sees; those behind them are seen in the next."""
+STAND_IN = "_unreadable_"
+"""How the names begin that steps without a readable one are given."""
 _LISTS_OF_STEPS = ("steps", "then", "else")
 _FILLED: dict[str, Any] = {"version": 2, "job": "unnamed", "if": "{{ false }}"}
 _NEAR = 0.5
@@ -108,7 +110,7 @@ class _Mending:
             return
         holder = value_at(self.raw, path[:-1])
         if path[-1] in ("id", "save_as"):
-            self._lost.update(re.findall(r"\w+", str(holder[path[-1]])))
+            self._lost.update((str(holder[path[-1]]), *re.findall(r"\w+", str(holder[path[-1]]))))
         if path == ("steps",):
             holder["steps"] = []
             self._unnamed = self._unreadable = True
@@ -140,7 +142,7 @@ class _Mending:
 
     def _free_name(self) -> str:
         self._stand_ins += 1
-        return f"_unreadable_{self._stand_ins}"
+        return f"{STAND_IN}{self._stand_ins}"
 
     def _stand_in(self, path: Path) -> None:
         while path and not _is_step(path):
@@ -217,4 +219,6 @@ def _owner(path: Path) -> Path:
 
 
 def _named(finding: Diagnostic, broken: Broken) -> bool:
-    return any(f'"{name}"' in finding.message for name in broken.lost)
+    """Whether the name that is not found is one that was lost, or like it."""
+    quoted = re.search(r'"([^"]*)"', finding.message)
+    return quoted is not None and _like(quoted[1], tuple(broken.lost))

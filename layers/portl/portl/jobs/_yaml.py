@@ -144,7 +144,7 @@ class _Reader:
         if self._count > MOST_NODES:
             raise self._problem(f"more than {MOST_NODES:,} values, those behind aliases counted each time", node)
         self._document.values[path] = Spot(node.start_mark.line + 1, node.start_mark.column + 1 + quote, plain)
-        if not plain:
+        if isinstance(node, yaml.ScalarNode) and not plain:
             self._document.written[path] = Written(node.start_mark.index, node.end_mark.index, node.style)
         if id(node) in self._open:
             raise self._problem("an anchor contains itself", node)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from portl.jobs._diagnostics import closest
+from portl.jobs._mending import STAND_IN
 from portl.jobs._references import as_step_reference
 from portl.jobs._rules._check import Check, Placed
 from portl.jobs._yaml import Path
@@ -76,7 +77,7 @@ def _step(check: Check, placed: Placed, path: Path, reference: Reference) -> Non
     all_named = check.named.get(found.name, [])
     targets = [each for each in all_named if each.at < placed.at]
     if not all_named:
-        known = {each.name for each in check.steps if each.at < placed.at}
+        known = {each.name for each in check.steps if each.at < placed.at and not each.name.startswith(STAND_IN)}
         text = f'there is no step "{found.name}"'
         check.add(path, "J201", text, closest(found.name, known), offset=reference.offset)
     elif all(each.opposite(placed) for each in all_named):
