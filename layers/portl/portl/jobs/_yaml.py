@@ -114,7 +114,7 @@ def _read(text: str) -> Document:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
+        mark = (_never_closed(problem) and problem.context_mark) or problem.problem_mark or problem.context_mark
         raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
     except yaml.reader.ReaderError as problem:
         before = text[: problem.position].split("\n")
@@ -125,6 +125,11 @@ def _read(text: str) -> Document:
     if node is not None:
         document.value = _Reader(document).read(node, ())
     return document
+
+
+def _never_closed(problem: yaml.MarkedYAMLError) -> bool:
+    """Whether something was opened that reaches to the end of the file: its beginning is the place to look at."""
+    return "end of stream" in (problem.problem or "") and "quoted scalar" in (problem.context or "")
 
 
 def _say(problem: yaml.MarkedYAMLError) -> str:

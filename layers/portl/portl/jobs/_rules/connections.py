@@ -66,6 +66,8 @@ def _chosen(check: Check, placed: Placed) -> None:
     wanted = placed.step.connects_to
     if wanted is None or connection_name(check.job, placed.step) is not None:
         return
+    if any(spec.get("type") not in check.connections for spec in check.job.connections.values()):
+        return  # it may be the one that is missing here, and that its type is unknown is told there
     kinds = _of_kind(check, wanted)
     text = f"{placed.step.type} needs a {wanted} connection and " + ("there are several" if kinds else "there is none")
     hint = f"write connection: {kinds[0]}" if kinds else f"add one of type {wanted} to connections"

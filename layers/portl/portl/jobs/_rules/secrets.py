@@ -39,7 +39,7 @@ def _secret(check: Check, path: Path, text: str, hint: str, name: str = "") -> N
         if "name" in found.groupdict() and not is_secret_name(found["name"]):
             continue
         if _RESOLVED.sub("", found["secret"]):
-            check.add(path, "J501", "a password stands in the address", hint, offset=found.start("secret"))
+            check.add(path, "J501", "a secret stands in the address", hint, offset=found.start("secret"))
             return
     name = name or str(path[-1])
     rest = _RESOLVED.sub("", text).strip()
