@@ -1,4 +1,4 @@
-"""The codes that the layer and the tool raise, read from their source: every text of a letter and three digits, with what it says."""
+"""The codes that the layer and the tool raise, read from their source: a letter and three digits, with what it says."""
 
 from __future__ import annotations
 
@@ -35,13 +35,26 @@ def runtime_codes() -> list[RuntimeCode]:
     where: dict[str, set[str]] = defaultdict(set)
     for source in SOURCES:
         for file in sorted((ROOT / source).rglob("*.py")):
-            for code, message in _codes(ast.parse(file.read_text("utf-8"))):
-                where[code].add(f"{file.relative_to(ROOT / source).as_posix()}")
+            name, tree = file.relative_to(ROOT / source).as_posix(), ast.parse(file.read_text("utf-8"))
+            for code, message in _codes(tree):
+                where[code].add(name)
                 told[code] |= {message} - {""}
+            for code in _given_to_names(tree):
+                where[code].add(name)
     return [
         RuntimeCode(code, KINDS[code[0]], "; ".join(sorted(told[code])), ", ".join(f"`{each}`" for each in sorted(where[code])))
         for code in sorted(where)
     ]
+
+
+def _given_to_names(tree: ast.Module) -> Iterator[str]:
+    """The codes that a function chooses between before it raises one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and not (isinstance(node.targets[0], ast.Name) and node.targets[0].id.startswith("_")):
+            texts = [
+                each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            ]
+            yield from (text for text in texts if CODE.fullmatch(text))
 
 
 def _codes(tree: ast.Module) -> Iterator[tuple[str, str]]:

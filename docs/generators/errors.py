@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from generators._runtime_codes import runtime_codes
+
 from portl.jobs import CODES, Code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +22,12 @@ def outputs() -> dict[str, str]:
 
 def _page(name: str, code: Code) -> str:
     rule = Path(f"{RULES}/{code.rule}").as_posix().replace("jobs/../", "")
+    effect = "a warning: the job runs all the same" if code.level == "warning" else "an error: the job does not run"
     parts = [
         f"# {name}: {code.title}",
         code.cause,
         f"**Way out.** {code.way_out}",
-        f"It is {'a warning: the job runs all the same' if code.level == 'warning' else 'an error: the job does not run'}. "
-        f"The rule is in [{rule}](../../{rule}).",
+        f"It is {effect}. The rule is in [{rule}](../../{rule}).",
         *[part for folder in sorted(MISTAKES.glob(f"{name}-*")) for part in _example(folder)],
         f"`portl check --explain {name}` shows this page. [All codes](README.md)",
     ]
