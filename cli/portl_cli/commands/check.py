@@ -41,11 +41,12 @@ def command(jobs: tuple[Path, ...], form: str, *, strict: bool, explain: str | N
         raise click.UsageError("name a job file, or --explain CODE")
     checked, problem = _check_all(jobs)
     _write(checked, form)
-    if any(each.count("error") or (strict and each.findings) for each in checked):
-        return WRONG
-    if problem is not None:
+    wrong = any(each.count("error") or (strict and each.findings) for each in checked)
+    if problem is not None and not wrong:
         raise problem
-    return 0
+    if problem is not None:
+        click.echo(redact(f"{problem.code} {problem.message}"), err=True)
+    return WRONG if wrong else 0
 
 
 def _check_all(jobs: Sequence[Path]) -> tuple[list[Checked], PortlError | None]:

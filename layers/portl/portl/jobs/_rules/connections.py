@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from portl.jobs._connections import connection_name
+from portl.jobs._connections import connection_name, kind_of
 from portl.jobs._diagnostics import closest
 from portl.jobs._rules._check import Check, Placed
 from portl.jobs._yaml import Path
@@ -14,10 +14,10 @@ def connections_fit_their_models(check: Check) -> None:
     """J204, J002, J003, J004: each connection is of a known type and has the fields of it."""
     for name, spec in check.job.connections.items():
         path: Path = ("connections", name)
-        kind = spec.get("type")
-        if not isinstance(kind, str) or kind not in check.connections:
+        kind = kind_of(spec)
+        if kind not in check.connections:
             text = f'there is no connection type "{kind}"' if kind else "a connection needs a type"
-            check.add((*path, "type") if kind else path, "J204", text, closest(str(kind), check.connections))
+            check.add((*path, "type") if kind else path, "J204", text, closest(kind, check.connections))
             continue
         try:
             check.connections[kind].model_validate(spec)
@@ -57,16 +57,16 @@ def _named(check: Check, placed: Placed, name: str) -> None:
         check.add(where, "J204", f'there is no connection "{name}"', closest(name, check.job.connections))
     elif wanted is None:
         check.add(where, "J204", f"{placed.step.type} uses no connection", "leave it out")
-    elif spec.get("type") != wanted and spec.get("type") in check.connections:
+    elif kind_of(spec) != wanted and kind_of(spec) in check.connections:
         hint = closest(name, _of_kind(check, wanted)) if _of_kind(check, wanted) else ""
-        check.add(where, "J204", f'{placed.step.type} needs a {wanted} connection, "{name}" is {spec.get("type")}', hint)
+        check.add(where, "J204", f'{placed.step.type} needs a {wanted} connection, "{name}" is {kind_of(spec)}', hint)
 
 
 def _chosen(check: Check, placed: Placed) -> None:
     wanted = placed.step.connects_to
     if wanted is None or connection_name(check.job, placed.step) is not None:
         return
-    if any(spec.get("type") not in check.connections for spec in check.job.connections.values()):
+    if any(kind_of(spec) not in check.connections for spec in check.job.connections.values()):
         return  # it may be the one that is missing here, and that its type is unknown is told there
     kinds = _of_kind(check, wanted)
     text = f"{placed.step.type} needs a {wanted} connection and " + ("there are several" if kinds else "there is none")
@@ -75,4 +75,4 @@ def _chosen(check: Check, placed: Placed) -> None:
 
 
 def _of_kind(check: Check, kind: str) -> list[str]:
-    return [name for name, spec in check.job.connections.items() if spec.get("type") == kind]
+    return [name for name, spec in check.job.connections.items() if kind_of(spec) == kind]

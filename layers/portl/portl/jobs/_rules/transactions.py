@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from portl.jobs._connections import kind_of
 from portl.jobs._rules._check import Check
 from portl.jobs._transactions import DATABASES, check_transaction, is_database
 from portl.jobs._yaml import Path
@@ -23,7 +24,7 @@ def transactions_hold(check: Check) -> None:
 def _can_commit(check: Check, name: str) -> bool:
     """J303: the transaction's connection is a database, and a step uses one."""
     path: Path = ("transaction", "connection")
-    kind = check.job.connections.get(name, {}).get("type")
+    kind = kind_of(check.job.connections.get(name))
     if kind not in DATABASES:
         if name not in check.job.connections or kind in check.connections:
             text = f'transaction.connection "{name}" is no database connection'
@@ -37,5 +38,5 @@ def _can_commit(check: Check, name: str) -> bool:
 
 
 def _databases(check: Check) -> str:
-    names = [name for name, spec in check.job.connections.items() if spec.get("type") in DATABASES]
+    names = [name for name, spec in check.job.connections.items() if kind_of(spec) in DATABASES]
     return f"a database is {', '.join(names)}" if names else "add one of type postgres to connections"
