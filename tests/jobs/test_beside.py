@@ -79,6 +79,12 @@ CODES = {
          "  - id: version\n": "  - {id: call, type: api.call, batch: *each, path: /call}\n  - id: version\n"},
         ["J002"],
     ),
+    "a transaction without its fields, and a wrong name": (
+        {"{scope: db, connection: pg}": "{conection: pg}", "row.code": "rwo.code"},
+        ["J003", "J002", "J206"],
+    ),
+    "a misspelt field explains that it is missing": ({"table: resources": "tabel: resources"}, ["J002"]),
+    "a misspelt field of a connection explains that it is missing": ({"base_url:": "bas_url:"}, ["J002"]),
     "an id twice explains what seems to be read inside the transaction": (
         {"{id: add,": "{id: enrich,"},
         ["J006"],

@@ -62,7 +62,7 @@ def changed(tree, path, value):
     holder = tree
     for part in path[:-1]:
         holder = holder[part]
-    holder[path[-1]] = value
+    holder[path[-1]] = copy.deepcopy(value)  # or a later change would change what is drawn from
 
 
 @FAST

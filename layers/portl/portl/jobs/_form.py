@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -38,6 +39,19 @@ def form_finding(file: str, document: Document, error: Any, step_types: Mapping[
     line, column = document.place(path, key=code == "J002" or path not in document.values)
     message, hint = _wording(error, code, path, _fields_at(document, path[:-1], step_types))
     return Diagnostic(file, line, column, code, message, hint or str(context.get("hint", "")), path)
+
+
+def not_misspelt(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings without the missing fields (J003) that stand there under a name like theirs (J002), in order."""
+    found = sorted(set(findings))
+    meant = {(each.path[:-1], each.hint) for each in found if each.code == "J002"}
+    return [each for each in found if each.code != "J003" or not _is_meant(each, meant)]
+
+
+def _is_meant(missing: Diagnostic, meant: set[tuple[Path, str]]) -> bool:
+    quoted = re.search(r'"(.*)"', missing.message)
+    hint = f'did you mean "{quoted[1]}"?' if quoted else ""
+    return any((owner, hint) in meant for owner in (missing.path, missing.path[:-1]))
 
 
 def _known_path(document: Document, loc: Path) -> Path:

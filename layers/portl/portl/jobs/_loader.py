@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from portl.errors import JobError
 from portl.jobs._checks import check_job
 from portl.jobs._diagnostics import Diagnostic
-from portl.jobs._form import form_finding
+from portl.jobs._form import form_finding, not_misspelt
 from portl.jobs._mending import mended
 from portl.jobs._models import Job, StepSpec
 from portl.jobs._yaml import Document, YamlProblem, read_yaml
@@ -79,5 +79,5 @@ def _checked(
         rest = mended(document.value, step_types)
         if rest is not None:
             found.update(check_job(rest[0], file, document, connections, rest[1]))
-        return None, sorted(found)
-    return job, sorted(set(check_job(job, file, document, connections)))
+        return None, not_misspelt(found)
+    return job, not_misspelt(check_job(job, file, document, connections))

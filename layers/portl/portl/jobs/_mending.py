@@ -85,13 +85,15 @@ class _Mending:
     def take_out(self, problem: ValidationError) -> bool:
         """Takes out, or fills, what one look found wrong; false when that changed nothing."""
         before = copy.deepcopy(self.raw)
-        for error in problem.errors():
+        # All are found before one is changed: a place behind something taken out would lead to what stands around it.
+        errors = [(error, self._known(error["loc"])) for error in problem.errors()]
+        for error, path in errors:
             if error["type"] in ("step", "step_type", "missing_type"):
-                self._stand_in(self._known(error["loc"]))
+                self._stand_in(path)
             elif error["type"] == "missing":
-                self._fill(self._known(error["loc"][:-1]), str(error["loc"][-1]))
+                self._fill(path, str(error["loc"][-1]))
             else:
-                self._remove(self._known(error["loc"]))
+                self._remove(path)
         return self.raw != before
 
     def _known(self, loc: Path) -> Path:
@@ -109,6 +111,8 @@ class _Mending:
         if not path or _is_step(path):
             return
         holder = value_at(self.raw, path[:-1])
+        if not isinstance(holder, dict) or path[-1] not in holder:
+            return
         if path[-1] in ("id", "save_as"):
             self._lost.update((str(holder[path[-1]]), *re.findall(r"\w+", str(holder[path[-1]]))))
         if path == ("steps",):
@@ -121,6 +125,8 @@ class _Mending:
         """Something harmless where a field is missing; a step without an id, and what cannot be filled, is replaced."""
         self._places.add((*owner, name))
         holder = value_at(self.raw, owner)
+        if not isinstance(holder, dict):
+            return
         if owner == () and name == "steps":
             holder[name] = [self._nobody({})]
             self._unnamed = self._unreadable = True
