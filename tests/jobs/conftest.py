@@ -54,7 +54,7 @@ steps:
 
 def parse(text, file="job.yaml"):
     raw = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
-    return parse_job(raw, file, STEP_TYPES, CONNECTION_TYPES)
+    return parse_job(raw, file, STEP_TYPES, CONNECTION_TYPES, functions={"ingestor", "feed"})
 
 
 @pytest.fixture(name="parse")

@@ -114,4 +114,4 @@ def test_two_steps_with_one_id_are_each_told_at_their_own_place(good, places):
 
 def test_a_job_without_steps_is_still_looked_at(places):
     text = "version: 2\njob: x\nconnections: {a: {type: http, base_ulr: x}}\n"
-    assert places(text) == ["1:1 J003", "3:18 J003", "3:31 J002"]
+    assert places(text) == ["1:1 J003", "3:31 J002"]

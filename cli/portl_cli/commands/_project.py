@@ -65,7 +65,16 @@ def read_job(path: Path) -> Job:
         JobError: it is wrong; with every diagnostic.
     """
     file = path / "job.yaml" if path.is_dir() else path
-    return load_job(file, STEP_TYPES, CONNECTION_TYPES)
+    return load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file))
+
+
+def functions_around(path: Path) -> frozenset[str] | None:
+    """The folders whose functions a job may name; None when there is no project around it, which is told elsewhere."""
+    try:
+        project = find_project(path)
+    except SetupError:
+        return None
+    return frozenset(function.code_dir.name for function in project.template.functions.values())
 
 
 def compiled(path: Path) -> tuple[Project, Compiled]:

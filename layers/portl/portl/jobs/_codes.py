@@ -175,6 +175,13 @@ CODES: dict[str, Code] = {
         "_rules/columns.py",
         "warning",
     ),
+    "J214": Code(
+        "a function does not exist",
+        "No function of template.yaml has its code in this folder of functions/.",
+        "Write the folder as the hint says it, or add the function to functions/ and template.yaml. An ARN names a function "
+        "of somebody else.",
+        "_rules/functions.py",
+    ),
     "J301": Code(
         "a transaction would need two databases",
         "A transaction lives on one connection; two databases cannot commit as one.",

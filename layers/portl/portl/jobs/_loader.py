@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -19,22 +19,26 @@ _SURE_BESIDE_A_KEY_TWICE = frozenset({"J002", "J004", "J005", "J007", "J101", "J
 
 StepTypes = Mapping[str, type[StepSpec]]
 ConnectionTypes = Mapping[str, type[BaseModel]]
+Functions = Collection[str] | None
+"""The folders of functions/ that a connection may name; None when nobody knows."""
 
 
-def load_job(path: Path, step_types: StepTypes, connections: ConnectionTypes) -> Job:
+def load_job(path: Path, step_types: StepTypes, connections: ConnectionTypes, *, functions: Functions = None) -> Job:
     """Reads and checks a job file. Warnings keep nobody from running it.
 
     Raises:
         JobError: with every diagnostic of the file, in the order of their places.
     """
-    job, findings = check_file(path, step_types, connections)
+    job, findings = check_file(path, step_types, connections, functions=functions)
     errors = [each for each in findings if each.level == "error"]
     if errors or job is None:
         raise JobError(f"{path}: {len(errors)} problem{'s' if len(errors) != 1 else ''}", tuple(findings))
     return job
 
 
-def check_file(path: Path, step_types: StepTypes, connections: ConnectionTypes) -> tuple[Job | None, list[Diagnostic]]:
+def check_file(
+    path: Path, step_types: StepTypes, connections: ConnectionTypes, *, functions: Functions = None
+) -> tuple[Job | None, list[Diagnostic]]:
     """The job of a file and what is wrong with it; no job when its form is wrong.
 
     Raises:
@@ -44,11 +48,11 @@ def check_file(path: Path, step_types: StepTypes, connections: ConnectionTypes) 
         raw = path.read_bytes()
     except OSError as problem:
         raise JobError(f"{path} cannot be read: {problem.strerror}") from problem
-    return parse_job(raw, str(path), step_types, connections)
+    return parse_job(raw, str(path), step_types, connections, functions=functions)
 
 
 def parse_job(
-    raw: bytes, file: str, step_types: StepTypes, connections: ConnectionTypes
+    raw: bytes, file: str, step_types: StepTypes, connections: ConnectionTypes, *, functions: Functions = None
 ) -> tuple[Job | None, list[Diagnostic]]:
     """The job in ``raw`` and what is wrong with it; no job when its form is wrong."""
     if len(raw) > MAX_JOB_BYTES:
@@ -62,7 +66,7 @@ def parse_job(
         return None, [Diagnostic(file, problem.line, problem.column, "J001", str(problem))]
     if not isinstance(document.value, dict):
         return None, [Diagnostic(file, 1, 1, "J001", "a job is a mapping with version, job and steps")]
-    job, findings = _checked(file, document, step_types, connections)
+    job, findings = _checked(file, document, step_types, connections, functions)
     if document.problems:
         twice = [Diagnostic(file, each.line, each.column, "J001", str(each)) for each in document.problems]
         return None, sorted({*twice, *(each for each in findings if each.code in _SURE_BESIDE_A_KEY_TWICE)})
@@ -70,7 +74,7 @@ def parse_job(
 
 
 def _checked(
-    file: str, document: Document, step_types: StepTypes, connections: ConnectionTypes
+    file: str, document: Document, step_types: StepTypes, connections: ConnectionTypes, functions: Functions
 ) -> tuple[Job | None, list[Diagnostic]]:
     try:
         job = Job.model_validate(document.value, context={"step_types": step_types})
@@ -78,6 +82,6 @@ def _checked(
         found = {form_finding(file, document, error, step_types) for error in problem.errors()}
         rest = mended(document.value, step_types)
         if rest is not None:
-            found.update(check_job(rest[0], file, document, connections, rest[1]))
+            found.update(check_job(rest[0], file, document, connections, rest[1], functions))
         return None, not_misspelt(found)
-    return job, not_misspelt(check_job(job, file, document, connections))
+    return job, not_misspelt(check_job(job, file, document, connections, functions=functions))

@@ -1,7 +1,7 @@
 """A job whose form is wrong in places, read without them: so that one mistake hides no other.
 
-What cannot be read is taken out, what is missing is filled with something that means nothing. What the rules then find is
-told only where neither could be the reason.
+What cannot be read is taken out, what is missing is filled with something that means nothing. Of what the rules then find,
+``_explained.py`` leaves out what either could be the reason of.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from portl.jobs._diagnostics import Diagnostic
 from portl.jobs._models import Batch, Job, StepSpec
 from portl.jobs._yaml import Path, value_at
 
@@ -44,7 +43,7 @@ class Broken:
         for place in self.places:
             if place == owner:
                 return True
-            if len(place) > len(owner) and place[: len(owner)] == owner and _like(str(place[len(owner)]), fields):
+            if len(place) > len(owner) and place[: len(owner)] == owner and like(str(place[len(owner)]), fields):
                 return True
         return False
 
@@ -52,7 +51,8 @@ class Broken:
 NOTHING_BROKEN = Broken()
 
 
-def _like(name: str, fields: tuple[str, ...]) -> bool:
+def like(name: str, fields: tuple[str, ...]) -> bool:
+    """Whether a name is one of the fields, or may be a misspelt one."""
     return bool(difflib.get_close_matches(name, fields, n=1, cutoff=_NEAR))
 
 
@@ -106,9 +106,9 @@ class _Mending:
         return path
 
     def _remove(self, path: Path) -> None:
-        while path and isinstance(path[-1], int) and not _is_step(path):
+        while path and isinstance(path[-1], int) and not is_step(path):
             path = path[:-1]
-        if not path or _is_step(path):
+        if not path or is_step(path):
             return
         holder = value_at(self.raw, path[:-1])
         if not isinstance(holder, dict) or path[-1] not in holder:
@@ -132,10 +132,10 @@ class _Mending:
             self._unnamed = self._unreadable = True
         elif owner == () or name == "if":
             holder[name] = _FILLED[name]
-        elif _is_step(owner) and name == "id":
+        elif is_step(owner) and name == "id":
             self._unnamed = self._unnamed or not self._lost
             holder[name] = self._free_name()
-        elif _is_step(owner):
+        elif is_step(owner):
             holder[name] = self._harmless(self._types[holder["type"]], name)
         else:
             self._remove(owner)
@@ -151,7 +151,7 @@ class _Mending:
         return f"{STAND_IN}{self._stand_ins}"
 
     def _stand_in(self, path: Path) -> None:
-        while path and not _is_step(path):
+        while path and not is_step(path):
             path = path[:-1]
         if not path:
             return
@@ -175,56 +175,6 @@ class _Mending:
             return StepSpec(id=self._free_name(), type=str(raw.get("type")))
 
 
-def _is_step(path: Path) -> bool:
+def is_step(path: Path) -> bool:
+    """Whether a place of the job is that of a step."""
     return len(path) > 1 and isinstance(path[-1], int) and path[-2] in _LISTS_OF_STEPS
-
-
-_BESIDE: dict[str, tuple[str, ...]] = {
-    "J204": ("connection",),
-    "J206": ("batch",),
-    "J207": ("key", "mapping", "update_columns", "newer_by", "conflict"),
-    "J208": ("batch",),
-    "J209": ("batch",),
-    "J210": ("batch",),
-    "J212": ("retry", "conflict", "update_columns"),
-    "J304": ("sql", "params", "sql_file"),
-    "J306": ("batch",),
-}
-"""The fields of the step itself that could explain a finding."""
-_ABOVE: dict[str, tuple[str, ...]] = {
-    "J204": ("connections", "transaction"),
-    "J205": ("params",),
-    "J301": ("connections",),
-    "J303": ("connections",),
-}
-"""The fields of the job that could."""
-_NEEDS_ALL = frozenset({"J004", "J302", "J305", "J306"})
-"""Findings of a step that any broken field of it could explain."""
-
-
-def honest(found: list[Diagnostic], broken: Broken) -> Iterator[Diagnostic]:
-    """Those findings that nothing broken could explain."""
-    for each in found:
-        owner = _owner(each.path)
-        beside = owner and broken.touches(owner, *_BESIDE.get(each.code, ()))
-        above = _ABOVE.get(each.code, ())
-        if above and any(len(place) <= len(("params", "name")) and _like(str(place[0]), above) for place in broken.places):
-            continue
-        if each.path in broken.places or (beside and each.code in _BESIDE):
-            continue
-        if each.code in _NEEDS_ALL and owner and any(place[: len(owner)] == owner for place in broken.places):
-            continue
-        if each.code in ("J201", "J202", "J206") and (_named(each, broken) or (broken.unnamed and each.code != "J206")):
-            continue
-        yield each
-
-
-def _owner(path: Path) -> Path:
-    """The innermost step around a place."""
-    return next((path[:end] for end in range(len(path), 0, -1) if _is_step(path[:end])), ())
-
-
-def _named(finding: Diagnostic, broken: Broken) -> bool:
-    """Whether the name that is not found is one that was lost, or like it."""
-    quoted = re.search(r'"([^"]*)"', finding.message)
-    return quoted is not None and _like(quoted[1], tuple(broken.lost))

@@ -9,6 +9,7 @@ from portl.jobs._rules.columns import columns_are_those_named
 from portl.jobs._rules.connections import connections_are_known, connections_fit_their_models
 from portl.jobs._rules.effects import settings_have_an_effect
 from portl.jobs._rules.expressions import expressions_are_valid
+from portl.jobs._rules.functions import functions_are_there
 from portl.jobs._rules.mappings import mappings_can_be_compiled
 from portl.jobs._rules.names import names_are_free
 from portl.jobs._rules.params import params_agree_with_themselves
@@ -24,6 +25,7 @@ RULES: tuple[Callable[[Check], None], ...] = (
     params_agree_with_themselves,
     connections_fit_their_models,
     connections_are_known,
+    functions_are_there,
     expressions_are_valid,
     run_key_reads_params,
     references_lead_somewhere,

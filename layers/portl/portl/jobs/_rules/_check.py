@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,8 @@ class Check:
     document: Document
     connections: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     broken: Broken = NOTHING_BROKEN
+    functions: Collection[str] | None = None
+    """The folders of functions/ that a connection may name; None when nobody knows."""
     findings: list[Diagnostic] = field(default_factory=list)
     steps: tuple[Placed, ...] = ()
     named: dict[str, list[Placed]] = field(default_factory=dict)

@@ -15,6 +15,12 @@ _SECRET = frozenset({
     "sessiontoken", "token", "xaccesstoken", "xapikey", "xapitoken", "xauthtoken",
 })  # fmt: skip
 """Names of fields and headers that hold a secret, in small letters and without - _ and dots."""
+_TO_A_HEADER = 'let a header of the connection carry it as "${secret:…}"'
+_HINTS = {
+    "headers": 'write "${secret:…}"',
+    **dict.fromkeys(("path", "url", "query", "json", "body", "form", "payload"), _TO_A_HEADER),
+}
+"""The way out by the field of the step: marks are resolved in connections and headers only."""
 _SCHEMES = re.compile(r"^(?:basic|bearer|token|digest|apikey)$", re.IGNORECASE)
 """What may stand before a secret in an Authorization header."""
 
@@ -25,9 +31,7 @@ def secrets_are_not_written_down(check: Check) -> None:
         _secret(check, path, text, 'write "${secret:…}"')
     for placed in check.steps:
         for path, text in check.leaves(placed):
-            in_headers = path[len(placed.path)] == "headers"
-            hint = 'write "${secret:…}"' if in_headers else 'let a header of the connection carry it as "${secret:…}"'
-            _secret(check, path, text, hint)
+            _secret(check, path, text, _HINTS.get(str(path[len(placed.path)]), "let a record or a parameter bring it"))
     for name, param in check.job.params.items():
         if isinstance(param.default, str) and is_secret_name(name):
             _secret(check, ("params", name, "default"), param.default, "leave the default out", name)
