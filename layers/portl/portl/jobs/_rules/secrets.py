@@ -7,6 +7,8 @@ from portl.jobs._yaml import Path
 
 _RESOLVED = re.compile(r"\$\{(?:env|secret):[^}]*\}|\{\{.*?\}\}", re.DOTALL)
 """What is filled in only where it is used."""
+_LATER = "\0"
+"""Stands for each character of that: no job holds one."""
 _IN_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^/@:\s]*:(?P<secret>[^/@\s]+)@")
 _IN_QUERY = re.compile(r"[?&](?P<name>[\w.-]+)=(?P<secret>[^&#\s]+)")
 _SECRET = frozenset({
@@ -39,15 +41,16 @@ def secrets_are_not_written_down(check: Check) -> None:
 
 def _secret(check: Check, path: Path, text: str, hint: str, name: str = "") -> None:
     """Tells a secret in one text. The message never shows it: it goes to logs that more people read than the job."""
-    for found in (*_IN_ADDRESS.finditer(text), *_IN_QUERY.finditer(text)):
+    written = _RESOLVED.sub(lambda mark: _LATER * len(mark[0]), text)
+    for found in (*_IN_ADDRESS.finditer(written), *_IN_QUERY.finditer(written)):
         if "name" in found.groupdict() and not is_secret_name(found["name"]):
             continue
-        if _RESOLVED.sub("", found["secret"]):
+        if found["secret"].strip(_LATER):
             check.add(path, "J501", "a secret stands in the address", hint, offset=found.start("secret"))
             return
     name = name or str(path[-1])
-    rest = _RESOLVED.sub("", text).strip()
-    if rest and is_secret_name(name) and not (rest != text.strip() and _SCHEMES.match(rest)):
+    rest = written.replace(_LATER, "").strip()
+    if rest and is_secret_name(name) and not (_LATER in written and _SCHEMES.match(rest)):
         check.add(path, "J501", f"{name} holds a secret as plain text", hint, offset=0)
 
 
