@@ -61,6 +61,9 @@ class Check:
     steps: tuple[Placed, ...] = ()
     named: dict[str, list[Placed]] = field(default_factory=dict)
 
+    reads: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
+    """What each text reads: several rules ask, and compiling is what takes the time."""
+
     def __post_init__(self) -> None:
         self.steps = tuple(_placed(self.job.steps, ("steps",), (), _Counter()))
         for each in self.steps:
@@ -83,9 +86,10 @@ class Check:
     def references(self, placed: Placed) -> Iterator[tuple[Path, tuple[Reference, ...]]]:
         """What each text of a step reads, its batch left out; nothing where the text cannot be compiled."""
         for path, text in self.leaves(placed):
-            compiled = compiled_or_none(text)
-            if compiled:
-                yield path, compiled.references
+            if text not in self.reads:
+                compiled = compiled_or_none(text)
+                self.reads[text] = compiled.references if compiled else ()
+            yield path, self.reads[text]
 
 
 class _Counter:

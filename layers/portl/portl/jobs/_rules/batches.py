@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 
-from portl.jobs._models import Batch
 from portl.jobs._references import source_of
 from portl.jobs._rules._check import Check, Placed, compiled_or_none
 from portl.jobs._rules.alignment import reference_lines_up
@@ -23,7 +22,7 @@ def a_batch_goes_over_a_list(check: Check) -> None:
         if compiled is not None:
             _reads(check, placed, path, compiled)
             _is_list(check, placed, path, compiled)
-        _one_size(check, placed, placed.step.batch)
+    _one_size(check)
 
 
 def _reads(check: Check, placed: Placed, path: Path, compiled: Compiled) -> None:
@@ -62,12 +61,14 @@ def _no_list(check: Check, placed: Placed) -> tuple[str, str]:
     return f"steps.{source[0]}.{source[1]} is no list", f"a list is {lists}" if lists else ""
 
 
-def _one_size(check: Check, placed: Placed, mine: Batch) -> None:
-    for other in check.steps[: placed.at]:
-        theirs = other.step.batch
-        if theirs is None or theirs.source.split() != mine.source.split():
+def _one_size(check: Check) -> None:
+    """J210: the first step that says a size says it for all over the same records."""
+    sizes: dict[str, tuple[int, str]] = {}
+    for placed in check.steps:
+        mine = placed.step.batch
+        if mine is None or mine.size is None:
             continue
-        if mine.size is not None and theirs.size is not None and theirs.size != mine.size:
-            text = f'chunks of {mine.size} here and of {theirs.size} in "{other.step.id}", over the same records'
+        size, step_id = sizes.setdefault(" ".join(mine.source.split()), (mine.size, placed.step.id))
+        if size != mine.size:
+            text = f'chunks of {mine.size} here and of {size} in "{step_id}", over the same records'
             check.add((*placed.path, "batch", "size"), "J210", text, "write one size")
-            return

@@ -41,7 +41,9 @@ def compiles(check: Check, path: Path, text: str, functions: Mapping[str, Any] |
     if _AWS_JSONATA.match(text.strip()):
         return
     try:
-        compile_value(text, functions=functions)
+        compiled = compile_value(text, functions=functions)
+        if functions is None:
+            check.reads[text] = compiled.references
     except TemplateError as problem:
         code = "J102" if problem.code == _NO_HELPER else "J101"
         check.add(path, code, problem.message, problem.hint, offset=getattr(problem, "offset", 0))
