@@ -60,6 +60,11 @@ CODES = {
     ),
     "a misspelt batch explains the names it would give": ({"batch: &each": "bacth: &each", "*each": OVER},
         ["J002"]),
+    "a misspelt batch of a conditional explains the names inside it, and who reads them": (
+        {"type: conditional\n    batch:": "type: conditional\n    bacth:",
+         "json: {id: \"{{ steps.resource[idx].id }}\"}\n": "json: {id: \"{{ steps.add[idx].id }}\"}\n"},
+        ["J002"],
+    ),
     "misspelt params explain every parameter": ({"params:\n": "parms:\n"}, ["J002"]),
     "misspelt connections explain every connection": ({"connections:\n": "conections:\n"}, ["J002"]),
     "a step without an id explains unknown steps": ({"{id: read_csv, type": "{type"}, ["J003"]),

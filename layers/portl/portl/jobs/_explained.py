@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from portl.jobs._diagnostics import Diagnostic
 from portl.jobs._mending import Broken, is_step, like
@@ -32,29 +31,44 @@ _NEEDS_ALL = frozenset({"J004", "J302", "J305", "J306"})
 """Findings of a step that any broken field of it could explain."""
 
 
-def honest(found: list[Diagnostic], broken: Broken) -> Iterator[Diagnostic]:
+def honest(found: list[Diagnostic], broken: Broken) -> list[Diagnostic]:
     """Those findings that nothing broken could explain."""
-    for each in found:
-        owner = _owner(each.path)
-        beside = owner and broken.touches(owner, *_BESIDE.get(each.code, ()))
-        above = _ABOVE.get(each.code, ())
-        if above and any(len(place) <= len(("params", "name")) and like(str(place[0]), above) for place in broken.places):
-            continue
-        if each.path in broken.places or (beside and each.code in _BESIDE):
-            continue
-        if each.code in _NEEDS_ALL and owner and any(place[: len(owner)] == owner for place in broken.places):
-            continue
-        if each.code in ("J201", "J202", "J206") and (_named(each, broken) or (broken.unnamed and each.code != "J206")):
-            continue
-        yield each
+    reasons = (_filled, _beside, _above, _renamed)
+    return [each for each in found if not any(reason(each, broken) for reason in reasons)]
 
 
-def _owner(path: Path) -> Path:
-    """The innermost step around a place."""
-    return next((path[:end] for end in range(len(path), 0, -1) if is_step(path[:end])), ())
+def _filled(finding: Diagnostic, broken: Broken) -> bool:
+    """The value is not the job's own."""
+    return finding.path in broken.places
 
 
-def _named(finding: Diagnostic, broken: Broken) -> bool:
-    """Whether the name that is not found is one that was lost, or like it."""
+def _beside(finding: Diagnostic, broken: Broken) -> bool:
+    """A broken field of the same step is the reason, or of a conditional around it."""
+    owners = _owners(finding.path)
+    if finding.code in _NEEDS_ALL and owners:
+        return any(place[: len(owners[0])] == owners[0] for place in broken.places)
+    fields = _BESIDE.get(finding.code, ())
+    return bool(fields) and any(broken.touches(owner, *fields) for owner in owners)
+
+
+def _above(finding: Diagnostic, broken: Broken) -> bool:
+    """What it misses may stand in a part of the job that cannot be read: all of ``params``, or one of them."""
+    fields = _ABOVE.get(finding.code, ())
+    return bool(fields) and any(
+        len(place) <= len(("params", "name")) and like(str(place[0]), fields) for place in broken.places
+    )
+
+
+def _renamed(finding: Diagnostic, broken: Broken) -> bool:
+    """The name that is not found is one that could not be read, or like it; a step without any name may have any."""
+    if finding.code not in ("J201", "J202", "J206"):
+        return False
+    if broken.unnamed and finding.code != "J206":
+        return True
     quoted = re.search(r'"([^"]*)"', finding.message)
     return quoted is not None and like(quoted[1], tuple(broken.lost))
+
+
+def _owners(path: Path) -> list[Path]:
+    """The steps around a place, the innermost first."""
+    return [path[:end] for end in range(len(path), 0, -1) if is_step(path[:end])]

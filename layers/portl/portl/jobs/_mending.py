@@ -116,7 +116,6 @@ class _Mending:
         if path[-1] in ("id", "save_as"):
             self._lost.update((str(holder[path[-1]]), *re.findall(r"\w+", str(holder[path[-1]]))))
         if path == ("steps",):
-            holder["steps"] = []
             self._unnamed = self._unreadable = True
         self._places.add(path)
         del holder[path[-1]]

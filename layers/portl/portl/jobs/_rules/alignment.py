@@ -22,11 +22,15 @@ def reference_lines_up(check: Check, placed: Placed, path: Path, reference: Refe
     """Tells where a reference reads a result that does not belong to the record; ``mine`` is the batch it is read in."""
     found = as_step_reference(reference)
     target = next((each for each in check.named.get(found.name, []) if each.at < placed.at), None) if found else None
-    if found is None or target is None or check.broken.touches(target.path, "batch"):
+    if found is None or target is None or _batch_is_broken(check, target):
         return
     problem = _misaligned(found, mine, target.batch, by_number=any(isinstance(part, int) for part in reference.path[2:3]))
     if problem:
         check.add(path, "J209", *problem, offset=reference.offset)
+
+
+def _batch_is_broken(check: Check, target: Placed) -> bool:
+    return any(check.broken.touches(each.path, "batch") for each in (target, *(outer for outer, _ in target.around)))
 
 
 def _misaligned(found: StepReference, mine: Batch | None, theirs: Batch | None, *, by_number: bool) -> tuple[str, str] | None:
