@@ -62,7 +62,7 @@ CODES = {
         ["J002"]),
     "a misspelt batch of a conditional explains the names inside it, and who reads them": (
         {"type: conditional\n    batch:": "type: conditional\n    bacth:",
-         "json: {id: \"{{ steps.resource[idx].id }}\"}\n": "json: {id: \"{{ steps.add[idx].id }}\"}\n"},
+         'json: {id: "{{ steps.resource[idx].id }}"}\n': 'json: {id: "{{ steps.add[idx].id }}"}\n'},
         ["J002"],
     ),
     "misspelt params explain every parameter": ({"params:\n": "parms:\n"}, ["J002"]),

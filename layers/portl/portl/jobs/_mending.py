@@ -155,10 +155,11 @@ class _Mending:
         if not path:
             return
         raw = value_at(self.raw, path)
-        self._places.add(path)
         if isinstance(raw, dict) and raw.keys() & {"if", "then", "else"} and raw.get("type") != "conditional":
             raw["type"] = "conditional"
+            self._places.add((*path, "type"))
             return
+        self._places.add(path)
         self._unreadable = True
         value_at(self.raw, path[:-1])[path[-1]] = self._nobody(raw if isinstance(raw, dict) else {})
 
