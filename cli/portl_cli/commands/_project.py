@@ -80,7 +80,17 @@ def read_job(path: Path) -> Job:
     Raises:
         JobError: it is wrong; with every diagnostic.
     """
-    return load_job(job_file(path), STEP_TYPES, CONNECTION_TYPES)
+    file = job_file(path)
+    return load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file))
+
+
+def functions_around(path: Path) -> frozenset[str] | None:
+    """The folders whose functions a job may name; None when there is no project around it, which is told elsewhere."""
+    try:
+        project = find_project(path)
+    except SetupError:
+        return None
+    return frozenset(function.code_dir.name for function in project.template.functions.values())
 
 
 def compiled(path: Path) -> tuple[Project, Compiled]:

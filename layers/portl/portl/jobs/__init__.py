@@ -1,8 +1,10 @@
 """The job file: its models, a YAML loader that keeps line and column, and the checks that need no run."""
 
-from portl.jobs._checks import check_job, connection_name
-from portl.jobs._diagnostics import CODES, Diagnostic, closest
-from portl.jobs._loader import load_job, parse_job
+from portl.jobs._checks import check_job
+from portl.jobs._codes import CODES, Code
+from portl.jobs._connections import connection_name
+from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._loader import check_file, load_job, parse_job
 from portl.jobs._models import (
     AnyStep,
     Batch,
@@ -38,6 +40,7 @@ __all__ = [
     "AnyStep",
     "Arrangement",
     "Batch",
+    "Code",
     "Diagnostic",
     "Job",
     "Param",
@@ -48,6 +51,7 @@ __all__ = [
     "Transaction",
     "alone",
     "arrange",
+    "check_file",
     "check_job",
     "closest",
     "connection_name",

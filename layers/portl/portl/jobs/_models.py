@@ -4,15 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from portl.jobs._diagnostics import Diagnostic, closest
@@ -154,21 +146,7 @@ def _step(raw: Any, info: ValidationInfo) -> StepSpec:
         raise PydanticCustomError(
             "step_type", "there is no step type {kind}", {"kind": repr(kind), "hint": closest(kind, types), "at": "type"}
         )
-    try:
-        return types[kind].model_validate(raw, context=info.context)
-    except ValidationError:
-        if (info.context or {}).get("lenient"):
-            return _stand_in(raw)
-        raise
-
-
-def _stand_in(raw: dict[str, Any]) -> StepSpec:
-    """A step that cannot be read, as far as the others need it: its names and its batch."""
-    try:
-        batch = Batch.model_validate(raw.get("batch")) if raw.get("batch") else None
-        return StepSpec(id=raw["id"], type=raw["type"], save_as=raw.get("save_as"), batch=batch)
-    except (ValidationError, KeyError):
-        raise PydanticCustomError("unreadable", "the step cannot be read at all") from None
+    return types[kind].model_validate(raw, context=info.context)
 
 
 AnyStep = Annotated[Any, PlainValidator(_step), defined_as("Step")]

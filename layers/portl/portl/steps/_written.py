@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from portl.connections import Connections
-from portl.errors import MappingError, Place, TemplateError
+from portl.errors import MappingError, Place
 from portl.jobs import StepSpec, defined_as
 from portl.runs import Scope
 from portl.values import RecordMapping, compile_mapping
@@ -34,14 +34,6 @@ class WriteSpec(StepSpec):
     def writes(self) -> frozenset[str]:
         """See StepSpec."""
         return frozenset({self.table})
-
-    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
-        """A mapping that cannot be compiled for another reason than an expression."""
-        try:
-            compile_mapping(self.mapping)
-        except TemplateError as problem:
-            if problem.code == "T107":
-                yield ("mapping",), "J004", problem.message, problem.hint
 
 
 class Writing:

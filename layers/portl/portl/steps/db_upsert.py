@@ -35,7 +35,6 @@ class DbUpsert(WriteSpec):
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """Key columns stand in the mapping; ``newer_by`` goes with ``merge_newer``."""
-        yield from super().findings()
         for field, names in (("key", self.key), ("update_columns", self.update_columns or [])):
             for at, name in enumerate(names):
                 if name not in self.mapping:
