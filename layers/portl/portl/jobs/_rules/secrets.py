@@ -6,7 +6,7 @@ from portl.jobs._rules._check import Check, leaves
 from portl.jobs._yaml import Path
 
 _RESOLVED = re.compile(r"\$\{(?:env|secret):[^}]{0,200}\}|\{\{.{0,2000}?\}\}", re.DOTALL)
-"""What is filled in only where it is used. The bounds keep a long text of openings from being gone through from each of them."""
+"""What is filled in only where it is used. The bounds keep a text of openings from being gone through from each of them."""
 _LATER = "\0"
 """Stands for each character of that: no job holds one."""
 _IN_ADDRESS = re.compile(r"://[^/@:\s]*:(?P<secret>[^/@\s]+)@")
