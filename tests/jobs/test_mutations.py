@@ -1,6 +1,8 @@
 """Whatever stands in a job file, the check answers findings or a job; it never breaks."""
 
 import copy
+import json
+import time
 
 import pytest
 import yaml
@@ -86,3 +88,19 @@ def test_a_job_with_anything_in_any_place_is_answered(data, good, parse):
 )
 def test_odd_jobs_are_answered(text, parse):
     holds(parse(text.encode()))
+
+
+LITTLE_S = 0.05
+"""Below that a time says nothing."""
+
+
+@pytest.mark.parametrize("piece", ["x", "{", "{{ ", "://", "://a:", "?a=", "${env:", "%}", " \n", "'"])
+def test_a_long_text_takes_longer_in_proportion_only(piece, good, parse):
+    def seconds(length):
+        text = good.replace('"{{ idx }}"', json.dumps((piece * length)[:length]))
+        begun = time.process_time()
+        parse(text)
+        return time.process_time() - begun
+
+    seconds(100)
+    assert seconds(80_000) < 10 * max(seconds(20_000), LITTLE_S)

@@ -5,11 +5,11 @@ import re
 from portl.jobs._rules._check import Check, leaves
 from portl.jobs._yaml import Path
 
-_RESOLVED = re.compile(r"\$\{(?:env|secret):[^}]*\}|\{\{.*?\}\}", re.DOTALL)
-"""What is filled in only where it is used."""
+_RESOLVED = re.compile(r"\$\{(?:env|secret):[^}]{0,200}\}|\{\{.{0,2000}?\}\}", re.DOTALL)
+"""What is filled in only where it is used. The bounds keep a text of openings from being gone through from each of them."""
 _LATER = "\0"
 """Stands for each character of that: no job holds one."""
-_IN_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^/@:\s]*:(?P<secret>[^/@\s]+)@")
+_IN_ADDRESS = re.compile(r"://[^/@:\s]*:(?P<secret>[^/@\s]+)@")
 _IN_QUERY = re.compile(r"[?&](?P<name>[\w.-]+)=(?P<secret>[^&#\s]+)")
 _SECRET = frozenset({
     "accesskey", "accesstoken", "apikey", "apitoken", "authorization", "authtoken", "bearertoken", "clientsecret", "passphrase",
