@@ -79,8 +79,6 @@ def test_a_quoted_merge_mark_is_a_key():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", (3, 1, 'the key "a" stands twice')),
-        ("a: {b: 1, b: 2}", (1, 11, 'the key "b" stands twice')),
         ("a: !!python/object:os.system {}", (1, 4, None)),
         ("a: !!binary aGk=", (1, 4, "the tag tag:yaml.org,2002:binary is not used in a job")),
         ("a: !x 1", (1, 4, "the tag !x is not used in a job")),
@@ -135,3 +133,14 @@ def test_a_file_nested_too_deeply_is_refused():
 )
 def test_a_text_that_does_not_stand_letter_for_letter_is_marked(written, plain):
     assert read_yaml(f"a: {written}").values[("a",)].plain is plain
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a: 1\nb: 2\na: 3\n", (3, 1, "a", {"a": 1, "b": 2})), ("a: {b: 1, b: 2}", (1, 11, "b", {"a": {"b": 1}}))],
+)
+def test_a_key_that_stands_twice_is_told_and_the_first_one_counts(text, expected):
+    document = read_yaml(text)
+    (twice,) = document.problems
+    line, column, key, value = expected
+    assert (twice.line, twice.column, str(twice), document.value) == (line, column, f'the key "{key}" stands twice', value)

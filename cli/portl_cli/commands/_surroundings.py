@@ -23,7 +23,7 @@ from portl.jobs import DATABASES, Job
 from portl.runs import use_progress
 from portl_cli.commands._functions import job_specs
 from portl_cli.commands._hosts import Host, HostName, start_host
-from portl_cli.commands._project import SCHEMA, Project
+from portl_cli.commands._project import SAMPLE_ROWS, SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 from portl_cli.engine import AWS_LIMITS, Limits
 
@@ -123,9 +123,23 @@ def apply_schema(job: Job, job_folder: Path) -> Path:
     if not file.is_file() or name is None:
         what = f"{file} is not there" if name else "the job has no one database"
         raise SetupError(f"--init-db: {what}", code="V123", hint=f"put the tables into {SCHEMA} beside the job")
+    _apply(job, name, file)
+    return file
+
+
+def apply_sample_rows(job: Job, job_folder: Path) -> Path | None:
+    """Runs ``demo.sql`` where there is one: rows for an embedded database, never for one of the user's."""
+    file = job_folder / SAMPLE_ROWS
+    names = [name for name, spec in job.connections.items() if spec.get("type") in DATABASES]
+    if not file.is_file() or len(names) != 1:
+        return None
+    _apply(job, names[0], file)
+    return file
+
+
+def _apply(job: Job, name: str, file: Path) -> None:
     with Connections(job.connections) as connections:
         database = connections.get(name)
         with database.transaction():
             for statement in split_statements(file.read_text("utf-8")):
                 database.execute(statement)
-    return file

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from portl.runs import keep_specs
+from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._hosts import HostName
@@ -18,7 +20,7 @@ from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
-from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
+from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled
@@ -72,6 +74,7 @@ def command(
     project, found = compiled(job)
     given = given_params(found.job, params)
     run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     folder = job_file(job).parent
     chosen: HostName = "isolate" if isolate else host
     bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
@@ -86,6 +89,8 @@ def command(
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
         if init_db or served:
             display.say(f"tables from {apply_schema(found.job, folder).name}")
+        if served and (rows := apply_sample_rows(found.job, folder)):
+            display.say(f"rows from {rows.name}")
         watched = Watch(found, run_folder, display)
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
         display.close()

@@ -1,4 +1,4 @@
-"""Stage 5: the machine as a Mermaid flowchart."""
+"""The machine as a Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html)."""
 
 from __future__ import annotations
 
