@@ -297,6 +297,14 @@ def test_a_hook_and_a_handler_send_messages_to_the_host(host, function):
     assert told == [{"installed": {"n": 1}}, {"at": 1}, {"at": 2}]
 
 
+def test_no_message_that_was_sent_before_the_answer_is_lost(host, function):
+    code = "from engine import hooks\ndef handler(event, context):\n    for at in range(300): hooks.LINK.send({'at': at})\n"
+    told = []
+    running = host(function(code), hooks=[Hook("engine.hooks:install")], on_message=told.append)
+    assert running.invoke("F", None) == Succeeded(None)
+    assert told == [{"at": at} for at in range(300)]
+
+
 def test_messages_are_the_same_with_the_inline_host(function):
     code = "from engine import hooks\ndef handler(event, context):\n    hooks.LINK.send({'at': event})\n    return 1"
     told = []

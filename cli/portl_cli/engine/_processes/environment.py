@@ -86,6 +86,7 @@ class Environment:
                     return broken
             self._process.wires[0].send({"op": "invoke", "event": payload, "request_id": request_id})
             told = self._await(("answer",), seconds)
+            self._hear_out()
             self.usable = not told.get("last", False)
             return read_answer(told["answer"])
         except Late:
@@ -138,10 +139,19 @@ class Environment:
             document = receive_any(self._process.wires, deadline, self._process.status)
             if document["op"] in wanted:
                 return document
-            if document["op"] == "message":
-                self._owner.message(document["document"])
-            elif document["op"] == "call":
-                self._owner.called(self, document)
+            self._heed(document)
+
+    def _hear_out(self) -> None:
+        """Takes what was sent before the answer, and on another wire than it."""
+        with suppress(Late, Closed):
+            while others := self._process.wires[1:]:
+                self._heed(receive_any(others, time.monotonic()))
+
+    def _heed(self, document: Document) -> None:
+        if document["op"] == "message":
+            self._owner.message(document["document"])
+        elif document["op"] == "call":
+            self._owner.called(self, document)
 
     def _status(self) -> int:
         """The status of a process that does not speak any more; one that does not end is killed."""

@@ -103,7 +103,7 @@ class _Interpreters:
 
     def close(self) -> None:
         """See Launcher."""
-        for pid, waiter in self._waiters.items():
+        for pid, waiter in list(self._waiters.items()):
             waiter.join(GRACE_S + 1)
             if waiter.is_alive():
                 kill_group(pid)
