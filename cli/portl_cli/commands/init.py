@@ -148,7 +148,7 @@ def _function(root: Path, answers: Answers, template: str) -> dict[str, str]:
 
 def _keep(asking: Asking, root: Path, changed: Mapping[str, str], told: str | None) -> None:
     """Asks before a file beside a new job takes the place of one that is there."""
-    there = [path for path in changed if path != TEMPLATE and (root / path).exists()]
+    there = [path for path in changed if path != TEMPLATE and (root / path).is_file()]
     if not there or told == "overwrite":
         return
     if not asking.terminal or asking.defaults or told is not None:
