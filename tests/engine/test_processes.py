@@ -169,6 +169,14 @@ def test_a_process_that_ends_says_how_and_the_next_invocation_has_a_fresh_one(ho
     assert before != after
 
 
+def test_a_process_that_is_killed_puts_nothing_on_standard_error(host, function, capfd):
+    running = host(function("import os\ndef handler(event, context): os.kill(os.getpid(), 9)"))
+    for _ in range(3):
+        assert running.invoke("F", None).error_type == "Runtime.ExitError"
+    running.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_a_process_that_ends_without_an_error_gave_no_reason(host, function):
     answer = host(function("import os\ndef handler(event, context): os._exit(0)")).invoke("F", None)
     assert answer.error_message.endswith(" Error: Runtime exited without providing a reason")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -39,6 +40,11 @@ class RuntimeApi(ThreadingHTTPServer):
         self.inner = Wire(ours)
         self.address = f"127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function's process that is killed resets its connection: that is no news, its host sees it end."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def close(self) -> None:
         """Ends the server; a client that waits for its next invocation is let go."""
