@@ -66,18 +66,19 @@ def test_all_findings_of_all_files_are_told_and_the_exit_code_is_2(project, tmp_
 
 
 def test_a_step_too_large_for_a_state_machine_is_told(project, tmp_path, good):
-    file = project("large.yaml", good.replace('place: "{{ idx }}"', f'place: "{"x" * 70_000}"'))
+    header = "headers: {"
+    file = project("large.yaml", good.replace(header, f'{header}X-Long: "{"x" * 70_000}", '))
     ended = check(tmp_path, file)
-    assert (ended.returncode, ended.stderr.split(" takes ")[0]) == (2, 'large.yaml:1:1 J000 the step "enrich"')
+    assert (ended.returncode, ended.stderr.split(" takes ")[0]) == (2, 'large.yaml:1:1 J000 the step "resource..version"')
 
 
-def test_outside_of_a_project_the_findings_come_first_and_then_the_environment(tmp_path, good):
+def test_outside_of_a_project_the_installations_own_is_the_project(tmp_path, good):
     (tmp_path / "good.yaml").write_text(good, "utf-8")
     (tmp_path / "bad.yaml").write_text(good.replace("run.id", "run.idd"), "utf-8")
     alone = check(tmp_path, "good.yaml")
-    assert (alone.returncode, alone.stderr.split()[0]) == (3, "V121")
+    assert (alone.returncode, alone.stderr) == (0, "")
     both = check(tmp_path, "good.yaml", "bad.yaml")
-    assert (both.returncode, [line.split()[1] for line in both.stderr.splitlines()]) == (2, ["J206", "there"])
+    assert (both.returncode, [line.split()[1] for line in both.stderr.splitlines()]) == (2, ["J206"])
 
 
 WARNED = ('path: "{{ params.path }}"}', 'path: "{{ params.path }}", columns: [codes, md5]}')

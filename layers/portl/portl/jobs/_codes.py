@@ -206,7 +206,7 @@ CODES: dict[str, Code] = {
         "Values are bound, never put into the text: what a record holds could otherwise become SQL. Transactions are begun and "
         "ended by Portl.",
         "Write :name in the SQL and give it a value under params.",
-        "../steps/_query.py",
+        "../steps/_sql.py",
     ),
     "J305": Code(
         "a step stands inside the transaction that cannot be there",
