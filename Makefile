@@ -42,7 +42,7 @@ types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
 
 test: lint types  ## Everything that must hold
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build

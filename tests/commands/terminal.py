@@ -79,6 +79,16 @@ class Terminal:
             assert time.monotonic() < ends, f"it never ended; seen:\n{self.seen}"
         return self._process.wait(timeout=PATIENCE_S)
 
+    def interrupted(self) -> int:
+        """Presses Ctrl-C as a user does, again when nothing happens: one that comes just before a read begins is not seen."""
+        for _ in range(PATIENCE_S):
+            self.type("\x03")
+            ends = time.monotonic() + 1
+            while time.monotonic() < ends:
+                if not self._take():
+                    return self._process.wait(timeout=PATIENCE_S)
+        raise AssertionError(f"it never ended; seen:\n{self.seen}")
+
     def _take(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], 1)
         if not ready:

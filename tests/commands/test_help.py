@@ -53,6 +53,11 @@ def example(text: str) -> list[list[str]]:
     return [shlex.split(line) for line in re.findall(r"^    (portl .+)$", rest.partition("\n\n")[0], re.MULTILINE)]
 
 
+def expanded(folder: Path, word: str) -> list[str]:
+    """What a shell makes of a word with a star."""
+    return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
+
+
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
     """A copy of this project with a short CSV, where an example may do what it likes."""
@@ -76,7 +81,7 @@ def test_the_example_of_every_help_does_what_it_says(scratch: Path, path: tuple[
     examples = example(shown.out)
     assert examples != []
     for command in examples:
-        ended = portl(scratch, *command[1:])
+        ended = portl(scratch, *(word for each in command[1:] for word in expanded(scratch, each)))
         assert ended.code == 0, ended.err
     if path:
         assert any(tuple(command[1 : len(path) + 1]) == path for command in examples)
