@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test lint types build format clean
+.PHONY: help setup setup-dev demo demo-pull test lint types build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -36,15 +36,19 @@ lint: .venv/installed-dev  ## Style, imports' direction, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/portl build --check
+	$(BIN)/python docs/generate.py --check
 
 types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
 
 test: lint types  ## Everything that must hold
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build
+
+docs: .venv/installed  ## Write the generated documents
+	$(BIN)/python docs/generate.py
 
 format: .venv/installed-dev  ## Format the code
 	$(BIN)/ruff format .

@@ -113,3 +113,10 @@ def test_a_conditional_in_a_batch_marks_its_records(job: Callable[[str], Job]) -
 def test_a_conditional_outside_a_batch_is_a_choice(job: Callable[[str], Job]) -> None:
     text = "steps:\n" + CONDITIONAL.format(batch="description_: x", test="params.wanted").replace("    description_: x\n", "")
     assert shapes(job(text)) == [("choose", {"then": ["yes", "again"], "else": ["no"]})]
+
+
+def test_an_update_with_sql_of_its_own_may_read_any_table_and_keeps_its_order(job: Callable[[str], Job]) -> None:
+    own = "  - {id: own, type: db.update, batch: *each, table: u, sql: UPDATE u SET n = (SELECT count(*) FROM t)}\n"
+    apart = '  - {id: own, type: db.update, batch: *each, table: u, set: {n: 1}, where: {code: "{{ row.code }}"}}\n'
+    assert shapes(job(READ + UPSERT + own)) == ["read", ("read", 1, ["enrich", ["commit", "put", "own"]])]
+    assert shapes(job(READ + UPSERT + apart)) == ["read", ("read", 1, ["enrich", "put", "own"])]

@@ -28,7 +28,7 @@ def processor(states: dict, mode: str = "INLINE") -> dict:
 
 def run(definition: dict, data=None, functions=None, **options) -> Execution:
     given = {"name": "run", "host": FakeHost(functions or {}), "clock": FakeClock(), **options}
-    return execute(load_machine(definition), data, **given)
+    return execute(load_machine(definition, **given.pop("load", {})), data, **given)
 
 
 def raises(name: str, message: str = "boom"):

@@ -22,3 +22,10 @@ def test_a_fake_clock_moves_only_when_told():
     clock.sleep(5)
     clock.advance(2)
     assert ((clock.now() - before).total_seconds(), clock.slept) == (7, [5])
+
+
+def test_a_pause_is_shortened_by_the_scale_and_made_by_whoever_waits():
+    paused = []
+    SystemClock(0.25).sleep(8, paused.append)
+    SystemClock(0.25).sleep(-1, paused.append)
+    assert paused == [2.0, 0.0]

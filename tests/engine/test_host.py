@@ -95,16 +95,19 @@ def test_a_handler_that_comes_back_after_its_timeout_has_timed_out(function):
         ("def handler(:", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app': "),
         ("x = 1", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
         ("1 / 0", "ZeroDivisionError", "division by zero"),
-        (
-            "def handler(event, context): raise SystemExit(3)",
-            "Runtime.ExitError",
-            "Error: Runtime exited with error: exit status 3",
-        ),
     ],
 )
 def test_what_cannot_run_answers_as_lambdas_runtime_does(function, code, error_type, message):
     answer = invoke(function(code))
     assert (answer.error_type, answer.error_message[: len(message)]) == (error_type, message)
+
+
+@pytest.mark.parametrize(("code", "status"), [("3", 3), ("'why'", 1), ("True", 1)])
+def test_a_handler_that_exits_ends_its_environment_as_on_lambda(function, code, status):
+    answer = invoke(function(f"def handler(event, context): raise SystemExit({code})"))
+    assert answer.error_type == "Runtime.ExitError"
+    assert answer.error_message.startswith("RequestId: ")
+    assert answer.error_message.endswith(f" Error: Runtime exited with error: exit status {status}")
 
 
 def test_a_function_without_its_file_cannot_be_imported(tmp_path):

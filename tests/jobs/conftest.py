@@ -52,9 +52,9 @@ steps:
 """
 
 
-def parse(text, file="job.yaml"):
+def parse(text, file="job.yaml", folder=None):
     raw = text if isinstance(text, bytes) else textwrap.dedent(text).encode()
-    return parse_job(raw, file, STEP_TYPES, CONNECTION_TYPES)
+    return parse_job(raw, file, STEP_TYPES, CONNECTION_TYPES, functions={"ingestor", "feed"}, folder=folder)
 
 
 @pytest.fixture(name="parse")

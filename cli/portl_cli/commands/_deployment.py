@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from portl.errors import SetupError
+from portl_cli.bundle import BEGIN, END
 from portl_cli.compile import Compiled
-
-BEGIN = "  # portl build begin: written from statemachines/*/job.yaml; not edited by hand\n"
-END = "  # portl build end\n"
 
 
 def with_block(template: str, jobs: Sequence[Compiled]) -> str:

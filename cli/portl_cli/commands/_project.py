@@ -1,4 +1,4 @@
-"""The folder a job belongs to: where ``template.yaml`` is."""
+"""The folder a job belongs to: where ``template.yaml`` is, or where ``statemachines/`` stands without one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, SetupError
 from portl.jobs import Job, load_job
 from portl.steps import STEP_TYPES
+from portl_cli.bundle import bundle
 from portl_cli.compile import Compiled, compile_job
 from portl_cli.engine import Function, MachineError, Template, check, load_template
 
 TEMPLATE = "template.yaml"
+JOBS = "statemachines"
 SCHEMA = "schema.sql"
+SAMPLE_ROWS = "demo.sql"
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder with a template, and the functions in it."""
+    """A folder with jobs. ``template_file`` is its own, or the installation's where it has none (``bundled``)."""
 
     root: Path
     template: Template
+    template_file: Path
+    bundled: bool = False
 
     def function(self, folder: str) -> Function:
         """The function whose code is in ``functions/<folder>``.
@@ -34,7 +39,9 @@ class Project:
             if function.code_dir.name == folder:
                 return function
         hint = f"add it to {TEMPLATE} with CodeUri: functions/{folder}/"
-        raise SetupError(f"{self.root / TEMPLATE} has no function in functions/{folder}", code="V120", hint=hint)
+        if self.bundled:
+            hint = f"name it file.py:function beside the job, or let `portl init --deploy` write a {TEMPLATE} to add it to"
+        raise SetupError(f"{self.template_file} has no function in functions/{folder}", code="V120", hint=hint)
 
     def timeout_s(self, folder: str) -> int:
         """A function's timeout in seconds."""
@@ -47,15 +54,19 @@ class Project:
 
 
 def find_project(start: Path) -> Project:
-    """The project around a file or folder.
+    """The project around a file or folder; a folder without a template runs on the one the installation brings.
 
     Raises:
-        SetupError: V121, no folder above has a template.
+        SetupError: V20x, the template cannot be read.
     """
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / TEMPLATE).is_file():
-            return Project(folder, load_template(folder / TEMPLATE))
-    raise SetupError(f"there is no {TEMPLATE} above {start}", code="V121", hint="run it inside a Portl project")
+    place = start.resolve()
+    folders = (place, *place.parents)
+    root = next((folder for folder in folders if (folder / TEMPLATE).is_file()), None)
+    if root is not None:
+        return Project(root, load_template(root / TEMPLATE), root / TEMPLATE)
+    own = next((folder for folder in folders if (folder / JOBS).is_dir()), place if place.is_dir() else place.parent)
+    brought = bundle() / TEMPLATE
+    return Project(own, load_template(brought), brought, bundled=True)
 
 
 def job_file(path: Path) -> Path:
@@ -69,7 +80,17 @@ def read_job(path: Path) -> Job:
     Raises:
         JobError: it is wrong; with every diagnostic.
     """
-    return load_job(job_file(path), STEP_TYPES, CONNECTION_TYPES)
+    file = job_file(path)
+    return load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file))
+
+
+def functions_around(path: Path) -> frozenset[str] | None:
+    """The folders whose functions a job may name; None when there is no project around it, which is told elsewhere."""
+    try:
+        project = find_project(path)
+    except SetupError:
+        return None
+    return frozenset(function.code_dir.name for function in project.template.functions.values())
 
 
 def compiled(path: Path) -> tuple[Project, Compiled]:
@@ -77,7 +98,7 @@ def compiled(path: Path) -> tuple[Project, Compiled]:
 
     Raises:
         JobError: the job is wrong.
-        SetupError: there is no project around it.
+        SetupError: the project's template cannot be read.
     """
     if not path.exists():
         raise JobError(f"{path} is not there")

@@ -2,23 +2,95 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from portl_cli.commands._project import compiled
+from portl.connections import CONNECTION_TYPES
+from portl.errors import JobError, PortlError
+from portl.jobs import Diagnostic, check_file
+from portl.steps import STEP_TYPES
+from portl.values import redact
+from portl_cli.commands._findings import WRITERS, Checked, Look, page, text_lines
+from portl_cli.commands._project import compiled, functions_around
+
+WRONG = 2
+"""The exit code when a job is wrong."""
 
 
 @click.command("check")
-@click.argument("jobs", nargs=-1, required=True, type=click.Path(path_type=Path))
-def command(jobs: tuple[Path, ...]) -> int:
-    """Say what is wrong with JOBS, each finding with file, line and column. Nothing is run.
+@click.argument("jobs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", *WRITERS]), default="text", help="For people, or for programs.")
+@click.option("--strict", is_flag=True, help="Warnings make the exit code 2 too.")
+@click.option("--explain", metavar="CODE", help="Show what a code means and the way out, and do nothing else.")
+def command(jobs: tuple[Path, ...], form: str, *, strict: bool, explain: str | None) -> int:
+    """Say what is wrong with JOBS, each finding with file, line and column. Nothing is run, nothing is touched.
 
     \b
     Example:
       portl check statemachines/resource_sync/job.yaml
+      portl check --format sarif statemachines/*/job.yaml
+      portl check --explain J209
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    if explain is not None:
+        _show_page(page(explain))
+        return 0
+    if not jobs:
+        raise click.UsageError("name a job file, or --explain CODE")
+    checked, problem = _check_all(jobs)
+    _write(checked, form)
+    wrong = any(each.count("error") or (strict and each.findings) for each in checked)
+    if problem is not None and not wrong:
+        raise problem
+    if problem is not None:
+        click.echo(redact(f"{problem.code} {problem.message}"), err=True)
+    return WRONG if wrong else 0
+
+
+def _check_all(jobs: Sequence[Path]) -> tuple[list[Checked], PortlError | None]:
+    """What is found in all files; a problem of the environment waits until all that is wrong in them is told."""
+    checked: list[Checked] = []
+    waiting: PortlError | None = None
     for path in jobs:
-        _, found = compiled(path)
-        click.echo(f"{path}: right; {len(found.segments)} segments, at most {found.budget.payload_bytes:,} bytes of state")
-    return 0
+        try:
+            checked.append(_check(path / "job.yaml" if path.is_dir() else path))
+        except PortlError as problem:
+            waiting = waiting or problem
+    return checked, waiting
+
+
+def _check(path: Path) -> Checked:
+    file = str(path)
+    try:
+        _, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path))
+        if any(each.level == "error" for each in found):
+            return Checked(file, tuple(found))
+        machine = compiled(path)[1]
+    except JobError as problem:
+        return Checked(file, (Diagnostic(file, 1, 1, problem.code, problem.message),))
+    return Checked(file, tuple(found), len(machine.segments), machine.budget.payload_bytes)
+
+
+def _write(checked: Sequence[Checked], form: str) -> None:
+    if form in WRITERS:
+        sys.stdout.write(redact(WRITERS[form](checked)))
+        return
+    look = Look.of(sys.stderr)
+    for each in checked:
+        for line in text_lines(each, look):
+            click.echo(redact(line), err=True, color=look.colour)
+        if each.right:
+            click.echo(f"{each.file}: right; {each.segments} segments, at most {each.payload_bytes:,} bytes of state")
+
+
+def _show_page(text: str) -> None:
+    """As it is written in a pipe, set on a terminal."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))

@@ -11,18 +11,20 @@ from typing import Any
 
 import click
 
-from portl.runs import NEW_KEY, use_progress
+from portl.runs import NEW_KEY, keep_specs
+from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
+from portl_cli.commands._hosts import HostName
 from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
-from portl_cli.commands._surroundings import Surroundings, apply_schema, surroundings
+from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled
-from portl_cli.engine import Execution, SystemClock, execute, load_machine
+from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
 
 
 @click.command("run")
@@ -41,6 +43,11 @@ from portl_cli.engine import Execution, SystemClock, execute, load_machine
 @click.option("--new-key", is_flag=True, help="Do the work anew, although a run with the same run_key did it before.")
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
+@click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")
+@click.option(
+    "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="AWS's limits on sizes and events."
+)
+@click.option("--host", type=click.Choice(["inline", "workers", "isolate"]), default="workers", hidden=True)
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
 def command(
     *,
@@ -53,6 +60,9 @@ def command(
     new_key: bool,
     intents: bool,
     as_json: bool,
+    isolate: bool,
+    limits: str,
+    host: HostName,
     time_scale: float,
 ) -> int:
     """Run JOB on this machine: the very state machine and handlers that would run on AWS.
@@ -64,29 +74,27 @@ def command(
     if dry_run:
         return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
     project, found = compiled(job)
-    given = given_params(found.job, params)
-    run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
-    run_folder.mkdir(parents=True)
-    os.environ["PORTL_RUNS"] = str(run_folder.parent)
-    os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
-    os.environ["PORTL_TIME_SCALE"] = str(time_scale)
-    os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
+    run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     folder = job_file(job).parent
+    chosen: HostName = "isolate" if isolate else host
+    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
     with (
-        surroundings(project, found.job, folder, run_folder, demo=demo) as around,
         closing(display_for(as_json=as_json)) as display,
+        surroundings(
+            project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds, on_message=display.progress
+        ) as around,
     ):
-        display.say(f"run {run_id}")
-        display.event("run_started", run=run_id, job=found.job.job, folder=str(run_folder))
+        display.say(f"run {run_folder.name}")
+        display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
         served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
         if init_db or served:
             display.say(f"tables from {apply_schema(found.job, folder).name}")
-        use_progress(display.progress)
+        if served and (rows := apply_sample_rows(found.job, folder)):
+            display.say(f"rows from {rows.name}")
         watched = Watch(found, run_folder, display)
-        ended = _execute(
-            project, found, {**given, **({NEW_KEY: True} if new_key else {})}, around, watched, SystemClock(time_scale)
-        )
+        ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
         display.close()
         calls = around.peer.calls() if around.peer else None
         outcome = read_outcome(run_folder)
@@ -94,14 +102,32 @@ def command(
         return _conclude_json(told, display) if as_json else _conclude(told)
 
 
+def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
+    """A new run's folder, and what its functions find in their environment of it."""
+    run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
+    run_folder.mkdir(parents=True)
+    os.environ["PORTL_RUNS"] = str(run_folder.parent)
+    os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
+    os.environ["PORTL_TIME_SCALE"] = str(time_scale)
+    os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    return run_folder
+
+
 def _execute(
-    project: Project, found: Compiled, params: dict[str, Any], around: Surroundings, watched: Watch, clock: SystemClock
+    project: Project,
+    found: Compiled,
+    params: dict[str, Any],
+    around: Surroundings,
+    watched: Watch,
+    clock: SystemClock,
+    limits: Limits,
 ) -> Execution:
     substitutions = {f"{function}Arn": function for function in project.template.functions}
-    machine = load_machine(found.definition, substitutions=substitutions, name=found.job.job)
+    machine = load_machine(found.definition, substitutions=substitutions, name=found.job.job, limits=limits)
     run_id = Path(os.environ["PORTL_LOG"]).parent.name
     try:
-        return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event)
+        return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event, limits=limits)
     finally:
         watched.close()
 

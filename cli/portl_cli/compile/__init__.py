@@ -3,8 +3,8 @@
 from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
-from portl_cli.compile.iam import functions_of, substitution_key
-from portl_cli.compile.picture import mermaid
+from portl_cli.compile.iam import functions_of, logical_id, substitution_key
+from portl_cli.compile.picture import mermaid, svg
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "compile_job",
     "definition_text",
     "functions_of",
+    "logical_id",
     "machine",
     "mermaid",
     "segments",
     "substitution_key",
+    "svg",
 ]

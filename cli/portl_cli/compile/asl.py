@@ -11,6 +11,7 @@ from typing import Any
 from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, walk_steps
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, step_values
+from portl_cli.compile.packaging import digest, packaged_text, standing
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit, chunk_size
 
 State = dict[str, Any]
@@ -87,13 +88,14 @@ def _goes_to(state: State, following: str) -> None:
 
 
 class Writer:
-    """Writes the machine of one job. ``timeout_s`` gives a function's timeout by its folder."""
+    """Writes the machine of one job. ``timeout_s`` gives a function's timeout by its folder; ``specs`` is what was packaged."""
 
     def __init__(self, job: Job, timeout_s: Callable[[str], int]) -> None:
         self._job = job
         self._timeout_s = timeout_s
         self._begun = False
         self._names: set[str] = set()
+        self.specs: dict[str, str] = {}
 
     def machine(self, segments: Iterable[Segment]) -> State:
         """The whole definition."""
@@ -173,7 +175,15 @@ class Writer:
             "connections": connections(self._job, [step]),
             "reads": reads(self._job, step_values([step])),
         }
-        return {"step": lowered(self._job, step, nested=nested), **{name: each for name, each in found.items() if each}}
+        return {"step": self._spec(step, nested=nested), **{name: each for name, each in found.items() if each}}
+
+    def _spec(self, step: StepSpec, *, nested: bool) -> dict[str, Any]:
+        """What of a step stands in its Task; a large spec is kept for its file."""
+        spec = lowered(self._job, step, nested=nested)
+        text = packaged_text(spec)
+        if text is not None:
+            self.specs[digest(text)] = text
+        return standing(spec)
 
     def _single(self, chain: Chain, step: StepSpec) -> None:
         payload = self._payload(step)
@@ -202,7 +212,7 @@ class Writer:
         groups = [
             {
                 **_rows(source, made),
-                "steps": [lowered(self._job, step, nested=True) for step in steps],
+                "steps": [self._spec(step, nested=True) for step in steps],
             }
             for source, steps in transaction.groups
         ]
@@ -276,7 +286,7 @@ class Writer:
             case Single():
                 self._inner(chain, unit.step, unit.mask)
             case Transaction():
-                steps = [lowered(self._job, step, nested=True) for step in unit.steps]
+                steps = [self._spec(step, nested=True) for step in unit.steps]
                 payload = {**_AT, "steps": steps, **self._together(unit), **_masked(unit.mask)}
                 state = self._task("db_transaction", describe_all(unit), payload, ["Conflict", "Transient"])
                 state["Output"] = "{% $states.input %}"
@@ -365,7 +375,7 @@ def errors_of(step: StepSpec) -> list[str]:
 def describe(step: StepSpec) -> str:
     """One line for the console."""
     fields = step.model_dump(by_alias=True)
-    about = next((str(fields[name]) for name in ("table", "path", "url", "if", "sql") if fields.get(name)), "")
+    about = next((str(fields[name]) for name in ("table", "path", "url", "if", "sql_file", "sql") if fields.get(name)), "")
     method = f"{fields['method']} " if "method" in fields else ""
     text = f"{step.type}: {method}{' '.join(about.split())}".removesuffix(": ")
     return text.replace("${", "$ {")[:200]
@@ -386,6 +396,7 @@ def title(transaction: Transaction) -> str:
     return text if len(text) <= NAME_CHARACTERS else f"{steps[0].id} and {len(steps) - 1} more in one transaction"
 
 
-def machine(job: Job, found: Iterable[Segment], timeout_s: Callable[[str], int]) -> State:
-    """The definition of a job's segments."""
-    return Writer(job, timeout_s).machine(found)
+def machine(job: Job, found: Iterable[Segment], timeout_s: Callable[[str], int]) -> tuple[State, dict[str, str]]:
+    """The definition of a job's segments, and the specs that are packaged beside it: hash → content."""
+    writer = Writer(job, timeout_s)
+    return writer.machine(found), writer.specs

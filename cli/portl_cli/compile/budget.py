@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from portl.errors import JobError
 from portl.jobs import Job
 from portl_cli.compile.lowering import lowered
+from portl_cli.compile.packaging import standing
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit
 
 BOUND_BYTES = 64 * 1024
@@ -59,5 +60,5 @@ def _sizes(job: Job, segment: Segment | Unit) -> list[tuple[int, str]]:
 
 def _size(job: Job, parts: list[Single | Transaction]) -> int:
     steps = [step for part in parts for step in ((part.step,) if isinstance(part, Single) else part.steps)]
-    specs = json.dumps([lowered(job, step, nested=True) for step in steps], ensure_ascii=False)
+    specs = json.dumps([standing(lowered(job, step, nested=True)) for step in steps], ensure_ascii=False)
     return RUN_BYTES + ROWS_BYTES + len(specs.encode()) + len(json.dumps(job.connections).encode())

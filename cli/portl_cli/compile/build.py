@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Compiled:
     budget: Budget
     definition: dict[str, Any]
     functions: tuple[str, ...]
+    specs: Mapping[str, str]
+    """The specs that stand beside the machine, in files: SHA-256 → content."""
 
 
 def compile_job(job: Job, timeout_s: Callable[[str], int]) -> Compiled:
@@ -33,8 +35,8 @@ def compile_job(job: Job, timeout_s: Callable[[str], int]) -> Compiled:
     """
     found = segments(job)
     bound = budget(job, found)
-    definition = machine(job, found, timeout_s)
-    return Compiled(job, found, bound, definition, functions_of(definition))
+    definition, specs = machine(job, found, timeout_s)
+    return Compiled(job, found, bound, definition, functions_of(definition), specs)
 
 
 def definition_text(definition: dict[str, Any]) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 
 from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, walk_steps
 
-QUIET = {"sample", "save_as", "on_error"}
+QUIET = {"sample", "save_as", "on_error", "sql_file"}
 """Fields that mean nothing to the function."""
 
 
 def lowered(job: Job, step: StepSpec, *, nested: bool) -> dict[str, Any]:
     """The step as its function reads it; ``nested`` keeps the steps of its branches inside it."""
     spec: dict[str, Any] = step.model_dump(by_alias=True, exclude_defaults=True, exclude=QUIET | {"then", "else_"})
+    spec |= step.inlined()
     name = connection_name(job, step)
     if name is not None:
         spec["connection"] = name

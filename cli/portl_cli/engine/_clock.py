@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -11,8 +13,8 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The time now, with its zone."""
 
-    def sleep(self, seconds: float) -> None:
-        """Comes back after that many seconds."""
+    def sleep(self, seconds: float, pause: Callable[[float], object] = time.sleep) -> None:
+        """Comes back after that many seconds. ``pause`` does the waiting: the engine's own comes back early on an abort."""
 
 
 class SystemClock:
@@ -24,8 +26,8 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def sleep(self, seconds: float) -> None:
-        time.sleep(max(0.0, seconds) * self.time_scale)
+    def sleep(self, seconds: float, pause: Callable[[float], object] = time.sleep) -> None:
+        pause(max(0.0, seconds) * self.time_scale)
 
 
 class FakeClock:
@@ -34,17 +36,19 @@ class FakeClock:
     def __init__(self, start: datetime = datetime(2025, 1, 1, tzinfo=UTC)) -> None:
         self.time = start
         self.slept: list[float] = []
+        self._lock = threading.Lock()
 
     def now(self) -> datetime:
         return self.time
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, pause: Callable[[float], object] = time.sleep) -> None:  # noqa: ARG002 - the shape of a Clock
         self.slept.append(seconds)
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Time passes without anybody having waited for it, as inside a function."""
-        self.time += timedelta(seconds=seconds)
+        with self._lock:
+            self.time += timedelta(seconds=seconds)
 
 
 def timestamp(moment: datetime) -> str:

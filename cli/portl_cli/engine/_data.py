@@ -10,9 +10,6 @@ from portl_cli.engine._failure import DATA_LIMIT, Failure
 Json = Any
 """What ``json.loads`` answers: None, bool, int, float, str, list, dict."""
 
-STATE_BYTES = 256 * 1024
-"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: input or output of a state, bytes of UTF-8."""
-
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -26,14 +23,19 @@ def to_text(data: Json) -> str:
     return _encode(data)
 
 
-def measured(data: Json, state: str) -> str:
+def larger(text: str, most: float) -> bool:
+    """Whether a text has more than ``most`` bytes of UTF-8."""
+    return len(text) * 4 > most and len(text.encode()) > most
+
+
+def measured(data: Json, state: str, most: float) -> str:
     """Compact JSON of a state's input or output.
 
     Raises:
-        Failure: States.DataLimitExceeded, over 256 KiB.
+        Failure: States.DataLimitExceeded, over ``most`` bytes.
     """
     text = _encode(data)
-    if len(text) * 4 > STATE_BYTES and len(text.encode()) > STATE_BYTES:
+    if larger(text, most):
         raise Failure(
             DATA_LIMIT,
             f"The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit.",

@@ -64,6 +64,10 @@ class Overtime(Exception):
     """The execution ran past the machine's TimeoutSeconds; no Catch sees it."""
 
 
+class Aborted(Exception):
+    """A path ends because one beside it failed, or because the run is over; no Catch sees it."""
+
+
 def matches(error: str | None, names: Collection[str]) -> bool:
     """Whether a Retry or Catch with these ErrorEquals takes this error."""
     if error == RUNTIME:

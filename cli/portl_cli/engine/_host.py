@@ -1,13 +1,15 @@
-"""The seam to functions: one method, one public fake. ``_inline.py`` holds the host of a local run."""
+"""The seam to functions, and its public fake. ``docs/engine.md`` says which host is for what."""
 
 from __future__ import annotations
 
 import json
+import signal
 import traceback
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from portl_cli.engine._data import Json, to_text
+from portl_cli.engine._data import Json, larger, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,10 +48,19 @@ Answer = Succeeded | Failed
 
 
 class FunctionHost(Protocol):
-    """Where functions run."""
+    """Where functions run.
+
+    ``slots`` is how many Tasks run at once. With more than one, ``invoke`` is called from several threads.
+    """
+
+    @property
+    def slots(self) -> int: ...
 
     def invoke(self, function: str, payload: Json) -> Answer:
         """Runs a function to its end. ``function`` is what stands in FunctionName: a name, or an ARN."""
+
+    def stop(self) -> None:
+        """The run is over: invocations under way come back as soon as can be, whatever their answer."""
 
 
 def unknown_function(function: str) -> Failed:
@@ -63,21 +74,69 @@ def function_name(reference: str) -> str:
     return parts[6] if len(parts) > 6 and parts[2] == "lambda" else reference  # noqa: PLR2004 - the places of an ARN
 
 
-def call(handler: Callable[[], Any], request_id: str = "") -> Answer:
+def call(handler: Callable[[], Any], request_id: str = "", most: float = inf) -> Answer:
     """Calls a handler as Lambda's Python runtime does: an exception or an answer that is no JSON becomes an error document.
 
-    KeyboardInterrupt goes through.
+    ``most`` is how many bytes the answer may have. KeyboardInterrupt and SystemExit go through.
     """
     try:
         answer = handler()
-    except SystemExit as leaving:
-        return Failed("Runtime.ExitError", f"Error: Runtime exited with error: exit status {leaving.code}", (), request_id)
     except Exception as problem:  # noqa: BLE001 - whatever a function raises is its answer
         return Failed(type(problem).__name__, str(problem), _stack(problem), request_id)
     try:
-        return Succeeded(round_trip(answer))
+        text = to_text(answer)
+        return response_too_large() if larger(text, most) else Succeeded(json.loads(text))
     except (TypeError, ValueError, RecursionError) as problem:
         return Failed("Runtime.MarshalError", f"Unable to marshal response: {problem}", (), request_id)
+
+
+def request_text(payload: Json, most: float) -> str | Failed:
+    """A payload as it is sent, or the answer to one that is too large.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors; Step Functions puts Lambda. before a name.
+
+    Raises:
+        TypeError, ValueError: it is no JSON; NaN and Infinity are none.
+    """
+    text = to_text(payload)
+    if not larger(text, most):
+        return text
+    message = f"Request must be smaller than {most:.0f} bytes for the InvokeFunction operation"
+    return Failed("Lambda.RequestEntityTooLargeException", message)
+
+
+def response_too_large() -> Failed:
+    """The answer in the place of one over 6 MB.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+    """
+    message = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+    return Failed("Function.ResponseSizeTooLarge", message)
+
+
+def timed_out(seconds: float, request_id: str) -> Failed:
+    """The answer of a function that ran past its timeout."""
+    return Failed("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
+
+
+def exited(status: int, request_id: str) -> Failed:
+    """The answer of a function whose process ended while it ran; ``status`` below 0 is a signal's number, negative."""
+    if status < 0:
+        # macOS writes "Killed: 9".
+        name = (signal.strsignal(-status) or str(-status)).split(":")[0].lower()
+        what = f"Runtime exited with error: signal: {name}"
+    else:
+        what = f"Runtime exited with error: exit status {status}" if status else "Runtime exited without providing a reason"
+    return Failed("Runtime.ExitError", f"RequestId: {request_id} Error: {what}")
+
+
+def exit_status(leaving: SystemExit) -> int:
+    """What a process that ends with this exception answers to its parent.
+
+    https://docs.python.org/3/library/sys.html#sys.exit
+    """
+    code = leaving.code
+    return code & 0xFF if isinstance(code, int) else int(code is not None)
 
 
 def round_trip(data: Json) -> Json:
@@ -90,16 +149,26 @@ def round_trip(data: Json) -> Json:
 
 
 def _stack(problem: BaseException) -> tuple[str, ...]:
+    """The stack of the handler: the first two frames are ``call`` and what it was given."""
     frames = traceback.extract_tb(problem.__traceback__)
-    return tuple(traceback.format_list(frames[1:]))
+    return tuple(traceback.format_list(frames[2:]))
 
 
 @dataclass
 class FakeHost:
-    """Functions out of a dictionary, each called with the payload alone. ``calls`` lists (function, payload) in order."""
+    """Functions out of a dictionary, each called with the payload alone. ``calls`` lists (function, payload) in order.
+
+    With one slot everything happens in order; ``stopped`` says whether the engine gave the run up.
+    """
 
     functions: Mapping[str, Callable[[Json], Any]]
     calls: list[tuple[str, Json]] = field(default_factory=list)
+    slots: int = 1
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """See FunctionHost; what a function of this process does cannot be stopped."""
+        self.stopped = True
 
     def invoke(self, function: str, payload: Json) -> Answer:
         name = function_name(function)

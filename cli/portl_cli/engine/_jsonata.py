@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -111,6 +112,9 @@ def _engine_of(source: str) -> Jsonata:
     engine.set_output_convert_nulls(False)
     for name, function in FUNCTIONS.items():
         engine.register_lambda(name, function)
+    # The library works in the newest engine of each thread, whichever is asked: without this one thread's variables would
+    # for a moment be those that another thread's evaluation of that engine starts from.
+    Jsonata.CURRENT.jsonata = copy.copy(engine)
     return engine
 
 

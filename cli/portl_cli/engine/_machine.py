@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from portl_cli.engine._check import Finding, MachineError, check
+from portl_cli.engine._limits import AWS_LIMITS, MACHINE_NAME, Limits
 from portl_cli.engine._states import choice, fail, map, parallel, pass_, succeed, task, wait  # noqa: A004 - named after the state
 from portl_cli.engine._states.base import Region, State
 
@@ -41,7 +42,11 @@ class Machine:
 
 
 def load_machine(
-    definition: Mapping[str, Any], *, substitutions: Mapping[str, str] | None = None, name: str = "machine"
+    definition: Mapping[str, Any],
+    *,
+    substitutions: Mapping[str, str] | None = None,
+    name: str = "machine",
+    limits: Limits = AWS_LIMITS,
 ) -> Machine:
     """Checks a definition and makes it ready.
 
@@ -52,7 +57,10 @@ def load_machine(
         MachineError: the check found something; every finding is on it.
     """
     keys: Collection[str] | None = None if substitutions is None else set(substitutions)
-    findings: list[Finding] = check(definition, substitution_keys=keys)
+    findings: list[Finding] = check(definition, substitution_keys=keys, limits=limits)
+    if not 1 <= len(name) <= MACHINE_NAME:
+        message = f"the name of a state machine has 1 to {MACHINE_NAME} characters, '{name}' has {len(name)}"
+        findings.append(Finding("S201", "$", message, "give the job a shorter name"))
     if findings:
         raise MachineError(findings)
     filled = _substituted(definition, substitutions or {})

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, walk_steps
-from portl.runs import use_effects
+from portl.runs import keep_specs, use_effects
+from portl.stores import open_store
 from portl_cli.compile import Compiled
 from portl_cli.engine import Execution, Function, InlineHost, SystemClock, execute, load_machine
 from portl_cli.plan._catalog import Catalogs
@@ -89,6 +90,7 @@ def _walk(
     machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=found.job.job)
     keyed = found.job.run_key is not None
     with tempfile.TemporaryDirectory(prefix="portl-plan-") as root, _logged(Path(root) / "log.jsonl"):
+        keep_specs(open_store(root), found.specs)
         use_effects(PlanEffects(root, notes, catalogs, keyed=keyed))
         try:
             ended = execute(machine, dict(params), name=RUN, host=InlineHost(functions), clock=SystemClock(0.0))

@@ -47,7 +47,10 @@ def plan_text(plan: Plan) -> Iterator[Line]:
             yield Line("step", f"commit on {notes[0]['connection']}")
             margin = ""
         else:
-            yield from (Line(line.kind, margin + line.text) for line in _step(plan, steps.get(step_id), inside, notes))
+            yield from (
+                Line(line.kind, margin + line.text if line.text else "")
+                for line in _step(plan, steps.get(step_id), inside, notes)
+            )
 
 
 def _locks(note: Note) -> str:

@@ -28,6 +28,7 @@ RULES: dict[str, str] = {
     "S205": "no state ends the machine, or this part of it",
     "S206": "a state must have either Next or End",
     "S207": "two Maps have one label",
+    "S208": "the definition is longer than Step Functions takes",
     "S301": "a variable is read that nothing assigns",
     "S302": "a variable is read that is not assigned on every way there",
     "S303": "a distributed Map's child reads a variable from outside",

@@ -9,14 +9,13 @@ import re
 from typing import TYPE_CHECKING
 
 from portl_cli.engine._check._finding import Finding, inside
+from portl_cli.engine._limits import LABEL, STATE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portl_cli.engine._check._outline import RegionView, StateView
 
-_LONGEST_STATE = 80
-_LONGEST_LABEL = 40
 _NOT_IN_LABELS = re.compile(r"[\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]")
 
 
@@ -32,8 +31,8 @@ def check_names(machine: RegionView) -> Iterator[Finding]:
 
 
 def _check_state(state: StateView, names: dict[str, str]) -> Iterator[Finding]:
-    if not state.name or len(state.name) > _LONGEST_STATE:
-        yield Finding("S201", state.path, f"a state's name has 1 to {_LONGEST_STATE} characters, this one {len(state.name)}")
+    if not state.name or len(state.name) > STATE_NAME:
+        yield Finding("S201", state.path, f"a state's name has 1 to {STATE_NAME} characters, this one {len(state.name)}")
     if state.name in names:
         yield Finding("S202", state.path, f"the name '{state.name}' stands also at {names[state.name]}")
     names.setdefault(state.name, state.path)
@@ -41,8 +40,8 @@ def _check_state(state: StateView, names: dict[str, str]) -> Iterator[Finding]:
 
 def _check_label(state: StateView, label: str, labels: dict[str, str]) -> Iterator[Finding]:
     place = inside(state.path, "Label")
-    if len(label) > _LONGEST_LABEL:
-        yield Finding("S201", place, f"a label has at most {_LONGEST_LABEL} characters, this one {len(label)}")
+    if len(label) > LABEL:
+        yield Finding("S201", place, f"a label has at most {LABEL} characters, this one {len(label)}")
     if wrong := _NOT_IN_LABELS.search(label):
         yield Finding("S201", place, f"a label cannot have the character {wrong[0]!r}")
     if label in labels:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from portl_cli.engine._clock import Clock, timestamp
+from portl_cli.engine._concurrency import Halt
+from portl_cli.engine._data import measured
 from portl_cli.engine._failure import Overtime
+from portl_cli.engine._history import Trail
 from portl_cli.engine._jsonata import Bindings
+from portl_cli.engine._variables import Variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from random import Random
 
     from portl_cli.engine._data import Json
-    from portl_cli.engine._history import Event, History
+    from portl_cli.engine._history import History, Listener
     from portl_cli.engine._host import FunctionHost
+    from portl_cli.engine._limits import Limits
     from portl_cli.engine._retry import Catcher, Retrier
     from portl_cli.engine._value import Value
 
@@ -76,51 +82,72 @@ class Region:
 
 @dataclass(slots=True)
 class Run:
-    """What all executions of one run share; ``transitions`` counts states entered and attempts made again, in all of them."""
+    """What all executions of one run share; ``transitions`` counts states entered and attempts made again, in all of them.
+
+    ``gate`` lets as many Tasks through at once as the host has slots, so that no Task's time runs while it waits for one.
+    """
 
     machine: str
     host: FunctionHost
     clock: Clock
     random: Random
-    listener: Callable[[Event], None] | None
+    listener: Listener
+    limits: Limits
+    gate: threading.Semaphore
     deadline: datetime | None = None
     transitions: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, halt: Halt) -> None:
         """Waits.
 
         Raises:
             Overtime: the machine's time is over before the wait is; the time left was waited.
+            Aborted: the halt was called; the rest was not waited.
         """
-        if self.deadline is not None:
-            left = (self.deadline - self.clock.now()).total_seconds()
-            if seconds > left:
-                self.clock.sleep(max(0.0, left))
-                raise Overtime
-        self.clock.sleep(seconds)
+        left = seconds if self.deadline is None else (self.deadline - self.clock.now()).total_seconds()
+        self.clock.sleep(max(0.0, min(seconds, left)), halt.pause)
+        halt.check()
+        if seconds > left:
+            raise Overtime
 
-    def in_time(self) -> None:
-        """Raises Overtime when the machine's time is over."""
+    def may_go_on(self, halt: Halt) -> None:
+        """Raises Aborted when the halt was called, Overtime when the machine's time is over."""
+        halt.check()
         if self.deadline is not None and self.clock.now() > self.deadline:
             raise Overtime
 
     def until(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
 
+    def count_transition(self) -> None:
+        with self._lock:
+            self.transitions += 1
+
+    def measured(self, data: Json, state: str) -> str:
+        """The JSON text of a state's input or output; Failure when it is larger than a state may be given."""
+        return measured(data, state, self.limits.state)
+
 
 @dataclass(slots=True)
 class Scope:
-    """Where states run: an execution, or inside one an item of an inline Map or a branch. ``name`` is the execution's."""
+    """Where states run: an execution, or inside one an item of an inline Map or a branch. ``name`` is the execution's.
+
+    What runs at once has a scope each; ``trail`` is its path through the history, ``halt`` what ends it early.
+    """
 
     run: Run
     name: str
     history: History
     context: dict[str, Json]
-    variables: dict[str, Json]
+    variables: Variables = field(default_factory=Variables)
+    halt: Halt = field(default_factory=Halt)
+    trail: Trail = field(default_factory=Trail)
 
-    def inner(self, **context: Json) -> Scope:
+    def inner(self, trail: Trail, halt: Halt, **context: Json) -> Scope:
         """A scope that reads the variables of this one and keeps what it assigns to itself."""
-        return Scope(self.run, self.name, self.history, {**self.context, **context}, dict(self.variables))
+        merged = {**self.context, **context}
+        return Scope(self.run, self.name, self.history, merged, Variables(self.variables), halt, trail)
 
 
 class Walker(Protocol):
@@ -133,7 +160,7 @@ class Walker(Protocol):
             Failure: a state failed and nothing caught it.
         """
 
-    def execute_child(self, region: Region, data: Json, name: str, run: Run) -> Json:
+    def execute_child(self, region: Region, data: Json, name: str, run: Run, halt: Halt) -> Json:
         """Runs a region as an execution of its own, with its own history and variables; raises as ``walk``."""
 
 
@@ -157,10 +184,14 @@ class Visit:
         item = more.pop("map_item", None)
         if item is not None:
             context["Map"] = {"Item": item}
-        return Bindings({"input": self.data, "context": context, **more}, self.scope.variables, self.scope.run.clock.now)
+        return Bindings({"input": self.data, "context": context, **more}, self.scope.variables.values, self.scope.run.clock.now)
 
     def record(self, event_type: str, field: str | None = None, details: dict[str, Any] | None = None) -> int:
-        return self.scope.history.record(event_type, field, details)
+        return self.scope.history.record(self.scope.trail, event_type, field, details)
+
+    def record_aside(self, event_type: str, field: str | None = None, details: dict[str, Any] | None = None) -> int:
+        """Records an event that closes something: as on AWS it is not the previous one of what follows."""
+        return self.scope.history.record(self.scope.trail, event_type, field, details, aside=True)
 
 
 def begin_visit(scope: Scope, walker: Walker, state: str, data: Json) -> Visit:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from portl_cli.engine._data import Json, measured
 from portl_cli.engine._failure import TIMEOUT, Failure
 from portl_cli.engine._host import Answer, Failed
 from portl_cli.engine._states.fields import (
@@ -18,6 +17,7 @@ from portl_cli.engine._states.fields import (
 )
 
 if TYPE_CHECKING:
+    from portl_cli.engine._data import Json
     from portl_cli.engine._retry import Catcher, Retrier
     from portl_cli.engine._states.base import Exit, Step, Visit
     from portl_cli.engine._value import Value
@@ -47,13 +47,16 @@ class Task:
         if not isinstance(function, str):
             raise unexpected("Arguments/FunctionName", "string", function)
         timeout = whole_number(self.timeout, bindings, "TimeoutSeconds") if self.timeout else None
-        self._record_start(visit, arguments, timeout)
-        answer = self._invoke(visit, function, arguments.get("Payload", {}), timeout)
+        with visit.scope.run.gate:
+            visit.scope.run.may_go_on(visit.scope.halt)
+            self._record_start(visit, arguments, timeout)
+            answer = self._invoke(visit, function, arguments.get("Payload", {}), timeout)
+        visit.scope.halt.check()
         result = self._result(visit, answer)
         return self.exit.leave(visit.bindings(result=result), result)
 
     def _record_start(self, visit: Visit, arguments: Json, timeout: int | None) -> None:
-        details: dict[str, Any] = {**_RESOURCE, "region": "local", "parameters": measured(arguments, self.name)}
+        details: dict[str, Any] = {**_RESOURCE, "region": "local", "parameters": visit.scope.run.measured(arguments, self.name)}
         if timeout is not None:
             details["timeoutInSeconds"] = timeout
         visit.record("TaskScheduled", "taskScheduledEventDetails", details)
@@ -71,7 +74,7 @@ class Task:
     def _result(self, visit: Visit, answer: Answer) -> Json:
         try:
             result = _lambda_result(answer)
-            output = measured(result, self.name)
+            output = visit.scope.run.measured(result, self.name)
         except Failure as failure:
             visit.record("TaskFailed", "taskFailedEventDetails", {**_RESOURCE, **failure.details()})
             raise

@@ -26,7 +26,7 @@ class Wait:
 
     def run(self, visit: Visit) -> Step:
         bindings = visit.bindings()
-        visit.scope.run.sleep(self._how_long(bindings))
+        visit.scope.run.sleep(self._how_long(bindings), visit.scope.halt)
         return self.exit.leave(bindings, visit.data)
 
     def _how_long(self, bindings: Bindings) -> float:

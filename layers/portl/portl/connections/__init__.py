@@ -5,7 +5,7 @@ from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, Po
 from portl.connections._outgoing import Outgoing, outgoing
 from portl.connections._registry import Connections
 from portl.connections._secrets import SECRETS_BEGIN, resolve, secret_variable, variables
-from portl.connections._sql_text import bind_names, quote_identifier, split_statements
+from portl.connections._sql_text import bind_names, place_offsets, quote_identifier, split_statements, statement_starts
 
 __all__ = [
     "CONNECTION_TYPES",
@@ -23,10 +23,12 @@ __all__ = [
     "failed",
     "outgoing",
     "parse_target",
+    "place_offsets",
     "quote_identifier",
     "resolve",
     "secret_variable",
     "split_statements",
+    "statement_starts",
     "use_invoker",
     "variables",
 ]

@@ -36,6 +36,15 @@ def bind_names(sql: str) -> tuple[str, tuple[str, ...]]:
     return _TOKEN.sub(place, sql), tuple(names)
 
 
+def place_offsets(sql: str) -> dict[str, int]:
+    """The ``:name`` places of SQL, each with where it first stands, in characters."""
+    found: dict[str, int] = {}
+    for token in _TOKEN.finditer(sql):
+        if token["name"] is not None:
+            found.setdefault(token["name"], token.start())
+    return found
+
+
 def quote_identifier(name: str) -> str:
     """A table's or column's name as SQL wants it, a schema before a dot apart."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
@@ -51,4 +60,17 @@ def split_statements(script: str) -> list[str]:
     return [part.strip() for part in parts if _COMMENT.sub("", part).strip()]
 
 
+def statement_starts(script: str) -> list[int]:
+    """Where each statement of an SQL script begins, in characters, behind the blanks and comments before it."""
+    ends = [found.start() for found in _END.finditer(script) if found["end"]]
+    starts: list[int] = []
+    for start, end in zip([0, *(end + 1 for end in ends)], [*ends, len(script)], strict=True):
+        blank = _BLANK.match(script, start, end)
+        begin = blank.end() if blank else start
+        if begin < end:
+            starts.append(begin)
+    return starts
+
+
+_BLANK = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -1,8 +1,10 @@
 """The job file: its models, a YAML loader that keeps line and column, and the checks that need no run."""
 
-from portl.jobs._checks import check_job, connection_name
-from portl.jobs._diagnostics import CODES, Diagnostic, closest
-from portl.jobs._loader import load_job, parse_job
+from portl.jobs._checks import check_job
+from portl.jobs._codes import CODES, Code
+from portl.jobs._connections import connection_name
+from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._loader import check_file, load_job, parse_job
 from portl.jobs._models import (
     AnyStep,
     Batch,
@@ -16,7 +18,9 @@ from portl.jobs._models import (
 )
 from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names
+from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
+from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     DATABASES,
     Arrangement,
@@ -30,22 +34,29 @@ from portl.jobs._transactions import (
 
 __all__ = [
     "CODES",
+    "CONDITION",
     "DATABASES",
+    "DEFINED_AS",
     "AnyStep",
     "Arrangement",
     "Batch",
+    "Code",
     "Diagnostic",
     "Job",
     "Param",
     "ResultShape",
     "Retry",
     "StepSpec",
+    "TextFile",
     "Transaction",
+    "alone",
     "arrange",
+    "check_file",
     "check_job",
     "closest",
     "connection_name",
     "decode_spec",
+    "defined_as",
     "encode_spec",
     "is_call",
     "is_database",
@@ -53,6 +64,7 @@ __all__ = [
     "neighbours",
     "parse_job",
     "place_in_job",
+    "read_text_file",
     "reads",
     "source_of",
     "step_names",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,41 +8,63 @@ from pydantic import BaseModel, ValidationError
 
 from portl.errors import JobError
 from portl.jobs._checks import check_job
-from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._diagnostics import Diagnostic
+from portl.jobs._form import form_finding, not_misspelt
+from portl.jobs._mending import mended
 from portl.jobs._models import Job, StepSpec
 from portl.jobs._yaml import Document, YamlProblem, read_yaml
 
 MAX_JOB_BYTES = 1_000_000
+_SURE_BESIDE_A_KEY_TWICE = frozenset({"J002", "J004", "J005", "J007", "J101", "J102", "J501"})
+"""What is wrong whichever of the two values was meant."""
 
-_KINDS = {
-    "extra_forbidden": "J002",
-    "missing": "J003",
-    "missing_type": "J003",
-    "step_type": "J005",
-    "string_pattern_mismatch": "J007",
-}
+StepTypes = Mapping[str, type[StepSpec]]
+ConnectionTypes = Mapping[str, type[BaseModel]]
+Functions = Collection[str] | None
+"""The folders of functions/ that a connection may name; None when nobody knows."""
 
 
-def load_job(path: Path, step_types: Mapping[str, type[StepSpec]], connections: Mapping[str, type[BaseModel]]) -> Job:
-    """Reads and checks a job file.
+def load_job(path: Path, step_types: StepTypes, connections: ConnectionTypes, *, functions: Functions = None) -> Job:
+    """Reads and checks a job file. Warnings keep nobody from running it.
 
     Raises:
         JobError: with every diagnostic of the file, in the order of their places.
+    """
+    job, findings = check_file(path, step_types, connections, functions=functions)
+    errors = [each for each in findings if each.level == "error"]
+    if errors or job is None:
+        raise JobError(f"{path}: {len(errors)} problem{'s' if len(errors) != 1 else ''}", tuple(findings))
+    return job
+
+
+def check_file(
+    path: Path, step_types: StepTypes, connections: ConnectionTypes, *, functions: Functions = None
+) -> tuple[Job | None, list[Diagnostic]]:
+    """The job of a file and what is wrong with it; no job when its form is wrong.
+
+    Raises:
+        JobError: the file cannot be read.
     """
     try:
         raw = path.read_bytes()
     except OSError as problem:
         raise JobError(f"{path} cannot be read: {problem.strerror}") from problem
-    job, findings = parse_job(raw, str(path), step_types, connections)
-    if findings or job is None:
-        raise JobError(f"{path}: {len(findings)} problem{'s' if len(findings) != 1 else ''}", tuple(findings))
-    return job
+    return parse_job(raw, str(path), step_types, connections, functions=functions, folder=path.parent)
 
 
 def parse_job(
-    raw: bytes, file: str, step_types: Mapping[str, type[StepSpec]], connections: Mapping[str, type[BaseModel]]
+    raw: bytes,
+    file: str,
+    step_types: StepTypes,
+    connections: ConnectionTypes,
+    *,
+    functions: Functions = None,
+    folder: Path | None = None,
 ) -> tuple[Job | None, list[Diagnostic]]:
-    """The job in ``raw`` and what is wrong with it; no job when its form is wrong."""
+    """The job in ``raw`` and what is wrong with it; no job when its form is wrong.
+
+    Files that its steps name are read from ``folder``; without one, such a step is wrong (J307).
+    """
     if len(raw) > MAX_JOB_BYTES:
         return None, [Diagnostic(file, 1, 1, "J001", f"a job file has at most {MAX_JOB_BYTES:,} bytes")]
     try:
@@ -54,103 +76,23 @@ def parse_job(
         return None, [Diagnostic(file, problem.line, problem.column, "J001", str(problem))]
     if not isinstance(document.value, dict):
         return None, [Diagnostic(file, 1, 1, "J001", "a job is a mapping with version, job and steps")]
+    context = {"step_types": step_types, "folder": folder}
+    job, findings = _checked(file, document, context, connections, functions)
+    if document.problems:
+        twice = [Diagnostic(file, each.line, each.column, "J001", str(each)) for each in document.problems]
+        return None, sorted({*twice, *(each for each in findings if each.code in _SURE_BESIDE_A_KEY_TWICE)})
+    return job, findings
+
+
+def _checked(
+    file: str, document: Document, context: dict[str, Any], connections: ConnectionTypes, functions: Functions
+) -> tuple[Job | None, list[Diagnostic]]:
     try:
-        job = Job.model_validate(document.value, context={"step_types": step_types})
+        job = Job.model_validate(document.value, context=context)
     except ValidationError as problem:
-        findings = [_finding(file, document, error, step_types) for error in problem.errors()]
-        return None, sorted({*findings, *_findings_beside(file, document, problem, step_types, connections)})
-    return job, sorted(set(check_job(job, file, document, connections)))
-
-
-def _findings_beside(
-    file: str,
-    document: Document,
-    problem: ValidationError,
-    step_types: Mapping[str, type[StepSpec]],
-    connections: Mapping[str, type[BaseModel]],
-) -> list[Diagnostic]:
-    """What is wrong besides the form of some parts: those parts are left out, and nothing is said that they could explain."""
-    broken = {error["loc"][0] for error in problem.errors() if error["loc"]} - {"steps"}
-    rest = {key: value for key, value in document.value.items() if key not in broken}
-    rest = {"version": 2, "job": "unnamed", **rest}
-    try:
-        job = Job.model_validate(rest, context={"step_types": step_types, "lenient": True})
-    except ValidationError:
-        return []
-    known = {str(value) for key in ("id", "save_as") for value in _values_of(document.value, key)}
-    quiet = {"J202", "J204", "J205"} if broken else {"J202"}
-    found = check_job(job, file, document, connections, whole=False)
-    return [each for each in found if each.code not in quiet and not (each.code == "J201" and _names_one(each, known))]
-
-
-def _values_of(value: Any, key: str) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from (item for name, item in value.items() if name == key)
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _values_of(item, key)
-
-
-def _names_one(finding: Diagnostic, names: set[str]) -> bool:
-    return any(f'"{name}"' in finding.message for name in names)
-
-
-def _finding(file: str, document: Document, error: Any, step_types: Mapping[str, type[StepSpec]]) -> Diagnostic:
-    context = error.get("ctx") or {}
-    path = _known_path(document, error["loc"])
-    if "at" in context:
-        path = (*path, context["at"])
-    code = _KINDS.get(error["type"], "J004")
-    spot = document.spot(path, key=code == "J002")
-    message, hint = _wording(error, code, path, _fields_at(document, path[:-1], step_types))
-    return Diagnostic(file, spot.line, spot.column, code, message, hint or str(context.get("hint", "")), path)
-
-
-def _known_path(document: Document, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """``loc`` without the marks pydantic adds for unions, and with the field that is missing at its end."""
-    path: tuple[str | int, ...] = ()
-    for at, part in enumerate(loc):
-        if (*path, part) in document.values or at == len(loc) - 1:
-            path = (*path, part)
-    return path
-
-
-def _wording(error: Any, code: str, path: tuple[str | int, ...], fields: list[str]) -> tuple[str, str]:
-    name = path[-1] if path else "job"
-    if code == "J002":
-        return f'unknown field "{name}"', closest(str(name), fields)
-    if error["type"] == "missing":
-        return f'the field "{name}" is missing', ""
-    text = str(error["msg"])
-    if code == "J007":
-        return f"{error['input']!r} is no name: letters, digits and _ after a letter, at most 40", ""
-    given = error.get("input")
-    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool, type(None))) and code == "J004" else ""
-    return f"{name}: {text[0].lower()}{text[1:]}{shown}", ""
-
-
-def _fields_at(document: Document, path: tuple[str | int, ...], step_types: Mapping[str, type[StepSpec]]) -> list[str]:
-    """The fields a mapping at ``path`` may have, for did-you-mean."""
-    model: Any = Job
-    value: Any = document.value
-    for part in path:
-        value = _part(value, part)
-        if isinstance(part, int) and isinstance(value, dict):
-            model = step_types.get(str(value.get("type")), StepSpec)
-        elif isinstance(part, str) and model is not None:
-            model = _field_model(model, part)
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
-
-
-def _part(value: Any, part: str | int) -> Any:
-    try:
-        return value[part]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _field_model(model: Any, name: str) -> Any:
-    for key, field in model.model_fields.items():
-        if (field.alias or key) == name:
-            options = getattr(field.annotation, "__args__", (field.annotation,))
-            return next((item for item in options if isinstance(item, type) and issubclass(item, BaseModel)), model)
-    return None
+        found = {form_finding(file, document, error, context["step_types"]) for error in problem.errors()}
+        rest = mended(document.value, context)
+        if rest is not None:
+            found.update(check_job(rest[0], file, document, connections, rest[1], functions))
+        return None, not_misspelt(found)
+    return job, not_misspelt(check_job(job, file, document, connections, functions=functions))

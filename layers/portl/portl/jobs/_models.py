@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from portl.jobs._diagnostics import closest
+from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._schema import CONDITION, defined_as
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 RESERVED = frozenset({"wait_s", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
@@ -22,37 +23,47 @@ class Strict(BaseModel):
 class Param(Strict):
     """A parameter of the job. Without ``required`` and ``default`` it is null when it is not given."""
 
-    type: Literal["string", "int", "float", "bool", "date", "list", "object"] = "string"
-    default: Any = None
-    required: bool = False
-    description: str = ""
+    type: Literal["string", "int", "float", "bool", "date", "list", "object"] = Field(
+        default="string", description="What the value is read as; a date is YYYY-MM-DD."
+    )
+    default: Any = Field(default=None, description="The value when none is given.")
+    required: bool = Field(default=False, description="Whether a run without it is refused.")
+    description: str = Field(default="", description="What it is for, to those who run the job.")
 
 
 class Batch(Strict):
     """``from`` a list of records, each known to expressions by the name ``as``; ``size`` records make a chunk."""
 
-    source: str = Field(alias="from")
-    alias: Name = Field(alias="as", default="row")
-    size: int | None = Field(default=None, ge=1, le=10_000)
-    concurrency: int | None = Field(default=None, ge=1, le=1_000)
-    mode: Literal["distributed", "inline"] = "distributed"
+    source: str = Field(alias="from", description='The list, as in "{{ steps.read_csv.rows }}".')
+    alias: Name = Field(alias="as", default="row", description="What expressions call one record.")
+    size: int | None = Field(default=None, ge=1, le=10_000, description="Records in a chunk.")
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1_000, description="Chunks under way together; the order between chunks is then not promised."
+    )
+    mode: Literal["distributed", "inline"] = Field(
+        default="distributed", description="inline starts quicker and is for at most 200 chunks."
+    )
 
 
 class Retry(Strict):
     """Attempts per record, the first included; the pause doubles from ``backoff_ms`` and is jittered."""
 
-    max_attempts: int = Field(ge=1, le=20)
-    backoff_ms: int = Field(default=500, ge=0, le=60_000)
-    retry_on: list[Literal["transient", "throttled"]] = ["transient", "throttled"]
+    max_attempts: int = Field(ge=1, le=20, description="Attempts for a record, the first included.")
+    backoff_ms: int = Field(default=500, ge=0, le=60_000, description="The first pause, in ms; each later one doubles.")
+    retry_on: list[Literal["transient", "throttled"]] = Field(
+        default=["transient", "throttled"], description="The failures that are tried again."
+    )
 
 
 class Transaction(Strict):
     """Which steps commit together: ``db`` all of them over all records, ``chunk`` those of one chunk."""
 
-    scope: Literal["db", "chunk"]
-    connection: str
-    external: Literal["inline"] | None = None
-    staging: bool = False
+    scope: Literal["db", "chunk"] = Field(description="db: all records commit together; chunk: each chunk does.")
+    connection: str = Field(description="The database connection that commits.")
+    external: Literal["inline"] | None = Field(
+        default=None, description="inline calls APIs and functions while the transaction is open."
+    )
+    staging: bool = Field(default=False, description="Not in this version.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,22 @@ class ResultShape:
 class StepSpec(Strict):
     """The fields every step has. A step type adds its own in ``portl/steps/<type>.py``."""
 
-    id: Name
+    id: Name = Field(description="The step's name: unique in the job, letters, digits and _.")
     type: str
-    connection: str | None = None
-    save_as: Name | None = None
-    when: str | None = None
-    batch: Batch | None = None
-    retry: Retry | None = None
-    timeout_s: float | None = Field(default=None, gt=0, le=840)
-    on_error: Literal["fail", "dead_letter"] = "fail"
-    sample: Any = None
+    connection: str | None = Field(
+        default=None, description="The connection it uses; without it the transaction's, else the only one of its kind."
+    )
+    save_as: Name | None = Field(default=None, description="The name expressions read the result by, instead of the id.")
+    when: str | None = Field(
+        default=None,
+        description="One {{ expression }}: a record it is false or null for is left out.",
+        json_schema_extra=CONDITION,
+    )
+    batch: Batch | None = Field(default=None, description="The records the step goes over; without it, it is done once.")
+    retry: Retry | None = Field(default=None, description="How often a record is tried.")
+    timeout_s: float | None = Field(default=None, gt=0, le=840, description="How long a call may take, in seconds.")
+    on_error: Literal["fail", "dead_letter"] = Field(default="fail", description="What happens when a record fails for good.")
+    sample: Any = Field(default=None, description="What a dry run takes for the result.")
 
     connects_to: ClassVar[str | None] = None
     """The kind of connection the step type needs, or None."""
@@ -103,6 +120,18 @@ class StepSpec(Strict):
         """The tables this step writes."""
         return frozenset()
 
+    def runs_sql(self) -> bool:
+        """Whether SQL of the job's own is run, which may read any table."""
+        return False
+
+    def inlined(self) -> dict[str, Any]:
+        """Fields whose value stands in a file of the job's folder, with what was read: the function gets no file."""
+        return {}
+
+    def findings_in_files(self) -> Iterator[Diagnostic]:
+        """What is wrong inside the files that the step names, with the place there."""
+        return iter(())
+
 
 def _step(raw: Any, info: ValidationInfo) -> StepSpec:
     if isinstance(raw, StepSpec):
@@ -117,24 +146,10 @@ def _step(raw: Any, info: ValidationInfo) -> StepSpec:
         raise PydanticCustomError(
             "step_type", "there is no step type {kind}", {"kind": repr(kind), "hint": closest(kind, types), "at": "type"}
         )
-    try:
-        return types[kind].model_validate(raw, context=info.context)
-    except ValidationError:
-        if (info.context or {}).get("lenient"):
-            return _stand_in(raw)
-        raise
+    return types[kind].model_validate(raw, context=info.context)
 
 
-def _stand_in(raw: dict[str, Any]) -> StepSpec:
-    """A step that cannot be read, as far as the others need it: its names and its batch."""
-    try:
-        batch = Batch.model_validate(raw.get("batch")) if raw.get("batch") else None
-        return StepSpec(id=raw["id"], type=raw["type"], save_as=raw.get("save_as"), batch=batch)
-    except (ValidationError, KeyError):
-        raise PydanticCustomError("unreadable", "the step cannot be read at all") from None
-
-
-AnyStep = Annotated[Any, PlainValidator(_step)]
+AnyStep = Annotated[Any, PlainValidator(_step), defined_as("Step")]
 """A step of any type; the types come with the validation context (``step_types``)."""
 
 
@@ -147,15 +162,20 @@ def _version(value: Any) -> Any:
 class Job(Strict):
     """A job: what ``job.yaml`` says, checked and frozen."""
 
-    version: Annotated[Literal[2], BeforeValidator(_version)]
-    job: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,47}$")]
-    description: str = ""
-    params: dict[Name, Param] = {}
-    run_key: str | None = None
-    connections: dict[Name, dict[str, Any]] = {}
-    transaction: Transaction | None = None
-    steps: list[AnyStep] = Field(min_length=1)
-    triggers: list[dict[str, Any]] = []
+    version: Annotated[Literal[2], BeforeValidator(_version)] = Field(description="The form of the file: 2.")
+    job: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,47}$", description="The job's name: letters, digits, _ and -.")
+    description: str = Field(default="", description="One line for the console of the state machine.")
+    params: dict[Name, Param] = Field(default={}, description="What a run is given, by name.")
+    run_key: str | None = Field(
+        default=None, description="An expression over params and checksum(path): two runs with one key are the same work."
+    )
+    connections: dict[Name, Annotated[dict[str, Any], defined_as("Connection")]] = Field(
+        default={},
+        description="Databases, APIs and functions, by name. ${env:X} and ${secret:X} are resolved where used.",
+    )
+    transaction: Transaction | None = Field(default=None, description="Which database steps commit together.")
+    steps: list[AnyStep] = Field(min_length=1, description="The steps, in order.")
+    triggers: list[dict[str, Any]] = Field(default=[], description="Not in this version.")
 
 
 def walk_steps(steps: tuple[StepSpec, ...] | list[StepSpec]) -> Iterator[StepSpec]:

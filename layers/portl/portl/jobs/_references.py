@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from portl.errors import TemplateError
 from portl.jobs._models import StepSpec
 from portl.values import Reference, compile_value
 
@@ -18,11 +19,18 @@ class StepReference:
 
 
 def step_references(value: Any) -> Iterator[StepReference]:
-    """The results that a value's expressions read. The value's expressions must compile."""
-    for reference in compile_value(value).references:
+    """The results that a value's expressions read; none where they do not compile, which the check tells."""
+    for reference in _references(value):
         found = as_step_reference(reference)
         if found:
             yield found
+
+
+def _references(value: Any) -> tuple[Reference, ...]:
+    try:
+        return compile_value(value).references
+    except TemplateError:
+        return ()
 
 
 def as_step_reference(reference: Reference) -> StepReference | None:
@@ -56,10 +64,10 @@ def source_of(step: StepSpec) -> tuple[str, str] | None:
     """``(step name, field)`` when the step's batch goes over exactly that list, as in ``{{ steps.read_csv.rows }}``."""
     if step.batch is None:
         return None
-    compiled = compile_value(step.batch.source)
-    if len(compiled.references) != 1 or compiled.helpers:
+    references = _references(step.batch.source)
+    if len(references) != 1:
         return None
-    path = compiled.references[0].path
+    path = references[0].path
     bare = f"steps.{path[1]}.{path[2]}" if len(path) == 3 else None  # noqa: PLR2004 - steps.<name>.<field>
     text = step.batch.source.strip().removeprefix("{{").removesuffix("}}").strip()
     return (str(path[1]), str(path[2])) if bare is not None and text == bare else None

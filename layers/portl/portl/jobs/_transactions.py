@@ -130,7 +130,7 @@ def _touched(step: StepSpec) -> tuple[frozenset[str], bool]:
     """The tables written, and whether SQL text is run that may read any table."""
     all_steps = list(walk_steps([step]))
     written = frozenset[str]().union(*(each.writes() for each in all_steps))
-    return written, any(each.type.startswith("db.query") for each in all_steps)
+    return written, any(each.runs_sql() for each in all_steps)
 
 
 def neighbours(steps: Sequence[StepSpec]) -> list[tuple[StepSpec, ...]]:
@@ -146,25 +146,10 @@ def neighbours(steps: Sequence[StepSpec]) -> list[tuple[StepSpec, ...]]:
 
 
 def check_transaction(job: Job) -> Iterator[Problem]:
-    """J301 to J305: what cannot commit together; J401: what this version cannot do."""
-    for step in walk_steps(job.steps):
-        if step.on_error == "dead_letter":
-            yield (step.id, "J401", "dead letters are not in this version", "leave on_error out")
-        if step.timeout_s is not None and step.connects_to != "http":
-            yield (step.id, "J401", "timeout_s is for api.call in this version", "leave it out")
-    if job.triggers:
-        yield ("", "J401", "triggers are not in this version", "leave them out")
+    """J301, J302, J305, J306: what cannot commit together, or not one after another, on a connection that is a database."""
     wanted = job.transaction
     if wanted is None:
         yield from _cut_apart(job)
-        return
-    if wanted.staging:
-        yield ("", "J401", "transaction.staging is not in this version", "leave it out")
-    spec = job.connections.get(wanted.connection)
-    if spec is None or spec.get("type") not in DATABASES:
-        yield ("", "J303", f'transaction.connection "{wanted.connection}" is no database connection', "")
-    elif not any(is_database(step) for step in job.steps):
-        yield ("", "J303", "the transaction has no database step", "leave transaction out")
     else:
         yield from _one_database(job, wanted)
         yield from _arranged(job, wanted)

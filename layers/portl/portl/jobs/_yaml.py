@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from portl.jobs._yaml_places import Written, place_of
+
 Path = tuple[str | int, ...]
 
 MOST_NODES = 100_000
@@ -38,6 +40,11 @@ class Document:
     value: Any = None
     values: dict[Path, Spot] = field(default_factory=dict)
     keys: dict[Path, Spot] = field(default_factory=dict)
+    problems: list[YamlProblem] = field(default_factory=list)
+    """Keys that stand twice: the first one counts, and reading goes on."""
+    text: str = ""
+    written: dict[Path, Written] = field(default_factory=dict)
+    """How the scalars are written whose text does not stand in the file letter for letter."""
 
     def spot(self, path: Path, *, key: bool = False) -> Spot:
         """The place of the value (or key) at ``path``, or of the nearest thing around it that has one."""
@@ -47,6 +54,25 @@ class Document:
             if path[:end] in self.values:
                 return self.values[path[:end]]
         return Spot(1, 1)
+
+    def place(self, path: Path, *, offset: int | None = None, key: bool = False) -> tuple[int, int]:
+        """Line and column of a value (or key), or of the character ``offset`` of its text."""
+        spot = self.spot(path, key=key)
+        if offset is None or key:
+            return spot.line, spot.column
+        if path in self.written:
+            return place_of(self.text, self.written[path], str(value_at(self.value, path)), offset)
+        return spot.line, spot.column + offset
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """The part of a JSON value at ``path``; None where there is none."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 class YamlProblem(Exception):
@@ -72,10 +98,10 @@ for _tag, _pattern, _first in (
 
 
 def read_yaml(text: str) -> Document:
-    """Reads one document.
+    """Reads one document. A key that stands twice is among its ``problems``.
 
     Raises:
-        YamlProblem: the text cannot be read, a key stands twice, a tag is used, or there are more than 100,000 values.
+        YamlProblem: the text cannot be read, a tag is used, or there are more than 100,000 values.
     """
     try:
         return _read(text)
@@ -88,17 +114,22 @@ def _read(text: str) -> Document:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
+        mark = (_never_closed(problem) and problem.context_mark) or problem.problem_mark or problem.context_mark
         raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
     except yaml.reader.ReaderError as problem:
         before = text[: problem.position].split("\n")
         raise YamlProblem("a character that YAML does not allow", len(before), len(before[-1]) + 1) from problem
     except yaml.YAMLError as problem:
         raise YamlProblem(str(problem).splitlines()[0], 1, 1) from problem
-    document = Document()
+    document = Document(text=text)
     if node is not None:
         document.value = _Reader(document).read(node, ())
     return document
+
+
+def _never_closed(problem: yaml.MarkedYAMLError) -> bool:
+    """Whether something was opened that reaches to the end of the file: its beginning is the place to look at."""
+    return "end of stream" in (problem.problem or "") and "quoted scalar" in (problem.context or "")
 
 
 def _say(problem: yaml.MarkedYAMLError) -> str:
@@ -118,6 +149,8 @@ class _Reader:
         if self._count > MOST_NODES:
             raise self._problem(f"more than {MOST_NODES:,} values, those behind aliases counted each time", node)
         self._document.values[path] = Spot(node.start_mark.line + 1, node.start_mark.column + 1 + quote, plain)
+        if isinstance(node, yaml.ScalarNode) and not plain:
+            self._document.written[path] = Written(node.start_mark.index, node.end_mark.index, node.style)
         if id(node) in self._open:
             raise self._problem("an anchor contains itself", node)
         self._open.add(id(node))
@@ -150,7 +183,8 @@ class _Reader:
             if key is None:
                 raise self._problem("a key must be text", key_node)
             if key in own:
-                raise self._problem(f'the key "{key}" stands twice', key_node)
+                self._document.problems.append(self._problem(f'the key "{key}" stands twice', key_node))
+                continue
             self._document.keys[(*path, key)] = Spot(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             own[key] = self.read(value_node, (*path, key))
         return merged | own

@@ -22,6 +22,7 @@ from portl.runs._intents import (
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
+from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._transaction import run_transaction, single_step
@@ -31,6 +32,8 @@ __all__ = [
     "MAX_CHUNKS",
     "NEW_KEY",
     "PER_RECORD",
+    "SPECS",
+    "SPEC_REFERENCE",
     "Begin",
     "Commit",
     "Decide",
@@ -58,6 +61,7 @@ __all__ = [
     "Unit",
     "document",
     "handle",
+    "keep_specs",
     "outgoing_of",
     "read_params",
     "read_records",

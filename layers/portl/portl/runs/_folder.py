@@ -32,6 +32,11 @@ class RunFolder:
         self._store = store
         self.run_id = run_id
 
+    @property
+    def root(self) -> Store:
+        """The store of all runs: what they share stands there."""
+        return self._store
+
     def _path(self, name: str) -> str:
         return name[1:] if name.startswith("/") else f"{self.run_id}/{name}"
 

@@ -14,6 +14,8 @@ from portl.runs._effects import Executor, effects
 from portl.runs._folder import RunFolder
 from portl.runs._results import StepsView
 from portl.runs._rows import Rows, RowsReader
+from portl.runs._specs import SPEC_REFERENCE, read_spec
+from portl.stores import Store
 
 
 class LambdaContext(Protocol):
@@ -106,13 +108,13 @@ class Payload:
         found = self.event.get("at", {}).get("chunk")
         return None if found is None else int(found)
 
-    def groups(self) -> tuple[Group, ...]:
-        """The steps to do and the records they go over."""
+    def groups(self, root: Store) -> tuple[Group, ...]:
+        """The steps to do and the records they go over. A spec that is packaged is read from the runs' root."""
         at_rows = self.event.get("at", {}).get("rows")
         listed = self.event.get("groups") or [{"steps": self.event.get("steps") or [self.event["step"]], "rows": at_rows}]
         return tuple(
             Group(
-                tuple(decode_spec(step) for step in each["steps"]),
+                tuple(read_spec(root, step) if SPEC_REFERENCE in step else decode_spec(step) for step in each["steps"]),
                 Rows(**each["rows"]) if each.get("rows") else None,
                 each.get("rows_of"),
             )
@@ -124,7 +126,7 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     """The Task in a function's event. The first Task of a machine begins the run.
 
     Raises:
-        RunError: the parameters are not what the job asks for.
+        RunError: the parameters are not what the job asks for, or a packaged spec cannot be used (R111, R112).
     """
     payload = Payload(event)
     given = effects()
@@ -140,7 +142,7 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     return Task(
         folder=folder,
         run=run,
-        groups=payload.groups(),
+        groups=payload.groups(folder.root),
         chunk=payload.chunk,
         connections=connections,
         executor=given.executor(folder, run, connections, chunk_size),

@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict
 
 from portl.connections import bind_names
-from portl.jobs import StepSpec, closest
+from portl.jobs import alone
 from portl.runs import Scope, Statement
+from portl.steps._sql import SQL_GIVEN, SqlSpec
 from portl.values import compile_value
 
-_FIRST = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s)*\b([A-Za-z]+)", re.DOTALL)
-_BOUNDS = frozenset({"abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"})
 
+class QuerySpec(SqlSpec):
+    """A query: ``sql``, or the file that holds it, and the values for its places."""
 
-class QuerySpec(StepSpec):
-    """SQL whose ``:name`` places are filled from ``params``; values are bound, never put into the text."""
-
-    sql: str
-    params: dict[str, Any] = Field(default_factory=dict)
-
-    connects_to: ClassVar[str | None] = "postgres"
-
-    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-        """See StepSpec."""
-        yield from super().expressions()
-        yield ("params",), self.params
+    model_config = ConfigDict(json_schema_extra={"anyOf": SQL_GIVEN, "dependencies": {"sql": alone("sql_file")}})
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
-        """No expression in the SQL; its places and the params are the same names."""
-        if "{{" in self.sql:
-            yield ("sql",), "J304", "SQL takes no expressions: values are bound", "write :name and give it under params"
-            return
-        first = _FIRST.match(self.sql)
-        if first and first[1].lower() in _BOUNDS:
-            yield ("sql",), "J304", f"{first[1].upper()} is not for a step: Portl begins and ends transactions", "leave it out"
-        _, names = bind_names(self.sql)
-        for name in names:
-            if name not in self.params:
-                yield ("sql",), "J304", f":{name} has no value under params", closest(name, self.params)
-        for name in self.params:
-            if name not in names:
-                yield ("params", name), "J304", f"the SQL has no place :{name}", closest(name, names)
+        """There is SQL, and it is right."""
+        if not self.runs_sql():
+            yield (), "J003", 'the field "sql" is missing', "or write sql_file: a file of the job's folder"
+        yield from super().findings()
 
 
 class Querying:
     """A query made ready."""
 
-    def __init__(self, spec: QuerySpec, answer: Literal["one", "many"]) -> None:
+    def __init__(self, spec: SqlSpec, answer: Literal["one", "many", "count"]) -> None:
         self._connection = str(spec.connection)
-        self._sql, self._names = bind_names(spec.sql)
+        self._sql, self._names = bind_names(spec.statement)
         self._params = compile_value(spec.params)
         self._answer = answer
 

@@ -8,19 +8,21 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from portl.connections import Connections
-from portl.errors import MappingError, Place, TemplateError
-from portl.jobs import StepSpec
+from portl.errors import MappingError, Place
+from portl.jobs import StepSpec, defined_as
 from portl.runs import Scope
 from portl.values import RecordMapping, compile_mapping
 
+Columns = Annotated[dict[str, Any], defined_as("Mapping"), Field(min_length=1)]
+"""Column → expression, or the long form."""
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")]
 
 
 class WriteSpec(StepSpec):
     """The fields of every step that writes a table."""
 
-    table: TableName
-    mapping: dict[str, Any] = Field(min_length=1)
+    table: TableName = Field(description="The table that is written, with its schema before a dot if need be.")
+    mapping: Columns = Field(description="Column → expression, or {from, type, transforms, default, required, on_error}.")
 
     connects_to: ClassVar[str | None] = "postgres"
 
@@ -32,14 +34,6 @@ class WriteSpec(StepSpec):
     def writes(self) -> frozenset[str]:
         """See StepSpec."""
         return frozenset({self.table})
-
-    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
-        """A mapping that cannot be compiled for another reason than an expression."""
-        try:
-            compile_mapping(self.mapping)
-        except TemplateError as problem:
-            if problem.code == "T107":
-                yield ("mapping",), "J004", problem.message, problem.hint
 
 
 class Writing:

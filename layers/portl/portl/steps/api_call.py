@@ -5,30 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from portl.connections import Connections
-from portl.jobs import ResultShape, StepSpec
+from portl.jobs import ResultShape, StepSpec, alone
 from portl.runs import Request, Scope, StepType, run_step
 from portl.values import Unknown, as_string, canonical_json, compile_value, to_json
 
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
 
+_ADDRESS_AND_BODY: dict[str, Any] = {
+    "anyOf": [{"required": ["path"]}, {"required": ["url"]}],
+    "dependencies": {"path": alone("url"), "json": alone("body", "form"), "body": alone("form")},
+}
+
+
 class ApiCall(StepSpec):
     """Sends one request. Any 2xx is a success unless ``expect`` lists others; 408, 425, 429 and 5xx may succeed later."""
 
+    model_config = ConfigDict(json_schema_extra=_ADDRESS_AND_BODY)
+
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: str | None = None
-    url: str | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
-    query: dict[str, Any] = Field(default_factory=dict)
-    json_: Any = Field(default=None, alias="json")
-    body: str | None = None
-    form: dict[str, Any] | None = None
-    expect: list[int] = Field(default_factory=list)
-    idempotency_key: str | None = None
-    concurrency: int | None = Field(default=None, ge=1, le=100)
+    path: str | None = Field(default=None, description="The address under the connection's base_url.")
+    url: str | None = Field(default=None, description="A whole address; the connection's headers go under base_url only.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Sent besides those of the connection.")
+    query: dict[str, Any] = Field(default_factory=dict, description="What stands behind the ? of the address.")
+    json_: Any = Field(default=None, alias="json", description="The body, as JSON.")
+    body: str | None = Field(default=None, description="The body, as text.")
+    form: dict[str, Any] | None = Field(default=None, description="The body, as the fields of a form.")
+    expect: list[int] = Field(default_factory=list, description="The statuses that are a success; any 2xx when not told.")
+    idempotency_key: str | None = Field(
+        default=None, description="Sent as Idempotency-Key; made of job, run key, step and record when not told."
+    )
+    concurrency: int | None = Field(default=None, ge=1, le=100, description="Calls of a chunk at once; 8 when not told.")
 
     connects_to: ClassVar[str | None] = "http"
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"status", "headers", "json", "text"}))

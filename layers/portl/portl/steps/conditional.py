@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from portl.connections import Connections
-from portl.jobs import AnyStep, ResultShape, StepSpec
+from portl.jobs import CONDITION, AnyStep, ResultShape, StepSpec
 from portl.runs import Decide, Scope, StepType, run_step
 from portl.values import Unknown, compile_value, decide
 
@@ -16,9 +16,11 @@ from portl.values import Unknown, compile_value, decide
 class Conditional(StepSpec):
     """``if`` decides between the steps of ``then`` and those of ``else``; either may be empty, not both."""
 
-    if_: str = Field(alias="if")
-    then: list[AnyStep] = Field(default_factory=list)
-    else_: list[AnyStep] = Field(default_factory=list, alias="else")
+    if_: str = Field(
+        alias="if", description="One {{ expression }} that comes to true, false or null.", json_schema_extra=CONDITION
+    )
+    then: list[AnyStep] = Field(default_factory=list, description="The steps where it is true.")
+    else_: list[AnyStep] = Field(default_factory=list, alias="else", description="The steps where it is false or null.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"branch"}))
 

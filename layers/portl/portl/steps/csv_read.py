@@ -17,22 +17,22 @@ from portl.values import compile_value
 class Dialect(Strict):
     """How the file is written; what is not told is found out."""
 
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    quote: str = Field(default='"', min_length=1, max_length=1)
-    header: bool = True
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="Found among , ; tab | when not told.")
+    quote: str = Field(default='"', min_length=1, max_length=1, description="What stands around a field.")
+    header: bool = Field(default=True, description="Whether the first record names the columns.")
 
 
 class CsvRead(StepSpec):
     """Reads a CSV strictly, as a stream: every record is text by column name."""
 
-    path: str
-    dialect: Dialect = Dialect()
-    columns: list[str] | None = None
+    path: str = Field(description="The file, from the working folder.")
+    dialect: Dialect = Field(default=Dialect(), description="How the file is written.")
+    columns: list[str] | None = Field(default=None, description="Columns that must be there.")
     types: dict[str, Literal["text", "int", "float", "decimal", "bool", "date", "datetime", "json", "uuid"]] = Field(
-        default_factory=dict
+        default_factory=dict, description="Column → type; the others are text."
     )
-    encoding: str | None = None
-    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1)
+    encoding: str | None = Field(default=None, description="UTF-8 when not told.")
+    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="A longer record is an error.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"rows", "count", "columns"}), frozenset({"rows"}))
 

@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, quote_identifier
-from portl.jobs import ResultShape, closest
+from portl.jobs import ResultShape, alone, closest
 from portl.runs import Decide, Scope, Statement, StepType, single_step
 from portl.steps._written import WriteSpec, Writing
+
+_NEWER: dict[str, Any] = {
+    "if": {"properties": {"conflict": {"const": "merge_newer"}}, "required": ["conflict"]},
+    "then": {"required": ["newer_by"]},
+    "else": alone("newer_by"),
+}
 
 
 class DbUpsert(WriteSpec):
     """Inserts a row, or meets the one with the same key: ``conflict`` says what happens then."""
 
-    key: list[str] = Field(min_length=1)
-    update_columns: list[str] | None = None
-    conflict: Literal["overwrite", "skip", "fail", "merge_newer", "merge_non_null"] = "overwrite"
-    newer_by: str | None = None
+    model_config = ConfigDict(json_schema_extra=_NEWER)
+
+    key: list[str] = Field(min_length=1, description="The columns that say whether a row is known; they need a unique index.")
+    update_columns: list[str] | None = Field(default=None, description="The columns a known row gets anew; all when not told.")
+    conflict: Literal["overwrite", "skip", "fail", "merge_newer", "merge_non_null"] = Field(
+        default="overwrite", description="What happens to a row that is known."
+    )
+    newer_by: str | None = Field(default=None, description="For merge_newer: the column that says which row is newer.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"id", "was_inserted"}))
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """Key columns stand in the mapping; ``newer_by`` goes with ``merge_newer``."""
-        yield from super().findings()
         for field, names in (("key", self.key), ("update_columns", self.update_columns or [])):
             for at, name in enumerate(names):
                 if name not in self.mapping:

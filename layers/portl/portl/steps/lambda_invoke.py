@@ -16,9 +16,9 @@ from portl.values import compile_value, to_json
 class LambdaInvoke(StepSpec):
     """Sends ``payload``; the result is the function's JSON, or null for ``invocation: event``, which does not wait."""
 
-    payload: Any = None
-    invocation: Literal["request", "event"] = "request"
-    concurrency: int | None = Field(default=None, ge=1, le=100)
+    payload: Any = Field(default=None, description="What the function is given: JSON with expressions.")
+    invocation: Literal["request", "event"] = Field(default="request", description="event does not wait for the answer.")
+    concurrency: int | None = Field(default=None, ge=1, le=100, description="Calls of a chunk at once; 8 when not told.")
 
     connects_to: ClassVar[str | None] = "lambda"
 

@@ -1,0 +1,60 @@
+"""Which host runs the functions of a local run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from portl.jobs import Job, walk_steps
+from portl.values import redact
+from portl_cli.commands._functions import job_hook
+from portl_cli.engine import AWS_LIMITS, InlineHost, IsolateHost, Limits, WorkerHost
+
+if TYPE_CHECKING:
+    from portl_cli.commands._project import Project
+
+HostName = Literal["inline", "workers", "isolate"]
+Host = InlineHost | WorkerHost | IsolateHost
+
+_DRIVERS = {"postgres": "portl.connections._postgres", "http": "portl.connections._http"}
+"""What a connection of a type loads when it is opened."""
+
+
+def start_host(
+    name: HostName,
+    project: Project,
+    job: Job,
+    job_folder: Path,
+    run_folder: Path,
+    *,
+    limits: Limits = AWS_LIMITS,
+    on_message: Callable[[dict[str, Any]], None] | None = None,
+) -> Host:
+    """Starts a host; whoever calls closes it.
+
+    ``on_message`` is told how far functions are. What they print goes to ``output.log`` of the run's folder.
+    """
+    functions, hooks = project.template.functions, [job_hook(project, job, job_folder)]
+    if name == "inline":
+        return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message)
+    keep = _keeper(run_folder / "output.log")
+    if name == "isolate":
+        return IsolateHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
+    modules = [*_modules(job)]
+    return WorkerHost(functions, limits=limits, modules=modules, hooks=hooks, on_message=on_message, on_output=keep)
+
+
+def _modules(job: Job) -> Iterator[str]:
+    """What the functions of the job load, so that it is loaded once."""
+    yield "portl_cli.commands._functions"
+    yield from sorted({f"portl.steps.{step.type.replace('.', '_')}" for step in walk_steps(job.steps)})
+    yield from sorted({_DRIVERS[str(spec["type"])] for spec in job.connections.values() if spec["type"] in _DRIVERS})
+
+
+def _keeper(file: Path) -> Callable[[str], None]:
+    def keep(line: str) -> None:
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(redact(line) + "\n")
+
+    return keep

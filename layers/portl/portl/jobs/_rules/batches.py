@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+
+from portl.jobs._references import source_of
+from portl.jobs._rules._check import Check, Placed, compiled_or_none
+from portl.jobs._rules.alignment import reference_lines_up
+from portl.jobs._rules.references import reference_leads_somewhere
+from portl.jobs._yaml import Path
+from portl.values import Compiled
+
+_BARE_PARAM = re.compile(r"\s*\{\{\s*params\.(\w+)\s*\}\}\s*")
+
+
+def a_batch_goes_over_a_list(check: Check) -> None:
+    """J208, and the codes of references: ``batch.from`` leads to a list. J210: one chunk size for one list."""
+    for placed in check.steps:
+        if placed.step.batch is None:
+            continue
+        path = (*placed.path, "batch", "from")
+        compiled = compiled_or_none(placed.step.batch.source)
+        if compiled is not None:
+            _reads(check, placed, path, compiled)
+            _is_list(check, placed, path, compiled)
+    _one_size(check)
+
+
+def _reads(check: Check, placed: Placed, path: Path, compiled: Compiled) -> None:
+    for reference in compiled.references:
+        if reference.path[0] in ("steps", "params"):
+            reference_leads_somewhere(check, placed, path, reference)
+            reference_lines_up(check, placed, path, reference, placed.batch_around)
+        else:
+            text = f'a batch reads steps or params, not "{reference.path[0]}"'
+            check.add(path, "J206", text, offset=reference.offset)
+
+
+def _is_list(check: Check, placed: Placed, path: Path, compiled: Compiled) -> None:
+    if compiled.constant:
+        check.add(path, "J208", "a batch goes over a list that an expression names", 'as in "{{ steps.read_csv.rows }}"')
+        return
+    offset = compiled.references[0].offset if compiled.references else None
+    text, hint = _no_list(check, placed)
+    if text:
+        check.add(path, "J208", text, hint, offset=offset)
+
+
+def _no_list(check: Check, placed: Placed) -> tuple[str, str]:
+    """What a batch goes over that is known to be no list, or nothing."""
+    found = _BARE_PARAM.fullmatch(placed.step.batch.source) if placed.step.batch else None
+    param = check.job.params.get(found[1]) if found else None
+    if found and param and param.type != "list":
+        return f"params.{found[1]} is a {param.type} and no list", "declare it with type: list"
+    source = source_of(placed.step)
+    target = next((each.step for each in check.named.get(source[0], ()) if each.at < placed.at), None) if source else None
+    if source is None or target is None or target.shape.fields is None:
+        return "", ""
+    if source[1] not in target.shape.fields or source[1] in target.shape.lists:
+        return "", ""
+    lists = ", ".join(f"steps.{source[0]}.{name}" for name in sorted(target.shape.lists))
+    return f"steps.{source[0]}.{source[1]} is no list", f"a list is {lists}" if lists else ""
+
+
+def _one_size(check: Check) -> None:
+    """J210: the first step that says a size says it for all over the same records."""
+    sizes: dict[str, tuple[int, str]] = {}
+    for placed in check.steps:
+        mine = placed.step.batch
+        if mine is None or mine.size is None:
+            continue
+        size, step_id = sizes.setdefault(" ".join(mine.source.split()), (mine.size, placed.step.id))
+        if size != mine.size:
+            text = f'chunks of {mine.size} here and of {size} in "{step_id}", over the same records'
+            check.add((*placed.path, "batch", "size"), "J210", text, "write one size")

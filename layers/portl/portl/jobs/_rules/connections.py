@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from portl.jobs._connections import connection_name, kind_of
+from portl.jobs._diagnostics import closest
+from portl.jobs._rules._check import Check, Placed
+from portl.jobs._yaml import Path
+
+
+def connections_fit_their_models(check: Check) -> None:
+    """J204, J002, J003, J004: each connection is of a known type and has the fields of it."""
+    for name, spec in check.job.connections.items():
+        path: Path = ("connections", name)
+        kind = kind_of(spec)
+        if kind not in check.connections:
+            text = f'there is no connection type "{kind}"' if kind else "a connection needs a type"
+            check.add((*path, "type") if kind else path, "J204", text, closest(kind, check.connections))
+            continue
+        try:
+            check.connections[kind].model_validate(spec)
+        except ValidationError as problem:
+            for error in problem.errors():
+                _wrong_field(check, path, error, check.connections[kind])
+
+
+def _wrong_field(check: Check, path: Path, error: Any, model: type[BaseModel]) -> None:
+    where = (*path, *error["loc"])
+    name = str(error["loc"][-1]) if error["loc"] else str(path[-1])
+    if error["type"] == "extra_forbidden":
+        known = [item.alias or field for field, item in model.model_fields.items()]
+        check.add(where, "J002", f'unknown field "{name}"', closest(name, known), key=True)
+    elif error["type"] == "missing":
+        check.add(path, "J003", f'the field "{name}" is missing')
+    elif error["type"] == "string_pattern_mismatch" and name == "function":
+        hint = "a folder of functions/, an ARN, or file.py:function"
+        check.add(where, "J004", f"function: {error['input']!r} names no function", hint)
+    else:
+        check.add(where, "J004", f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}")
+
+
+def connections_are_known(check: Check) -> None:
+    """J204: the connection of each step exists and is of its kind; without one there is no choice."""
+    for placed in check.steps:
+        if placed.step.connection is None:
+            _chosen(check, placed)
+        else:
+            _named(check, placed, placed.step.connection)
+
+
+def _named(check: Check, placed: Placed, name: str) -> None:
+    spec = check.job.connections.get(name)
+    where, wanted = (*placed.path, "connection"), placed.step.connects_to
+    if spec is None:
+        check.add(where, "J204", f'there is no connection "{name}"', closest(name, check.job.connections))
+    elif wanted is None:
+        check.add(where, "J204", f"{placed.step.type} uses no connection", "leave it out")
+    elif kind_of(spec) != wanted and kind_of(spec) in check.connections:
+        hint = closest(name, _of_kind(check, wanted)) if _of_kind(check, wanted) else ""
+        check.add(where, "J204", f'{placed.step.type} needs a {wanted} connection, "{name}" is {kind_of(spec)}', hint)
+
+
+def _chosen(check: Check, placed: Placed) -> None:
+    wanted = placed.step.connects_to
+    if wanted is None or connection_name(check.job, placed.step) is not None:
+        return
+    if any(kind_of(spec) not in check.connections for spec in check.job.connections.values()):
+        return  # it may be the one that is missing here, and that its type is unknown is told there
+    kinds = _of_kind(check, wanted)
+    text = f"{placed.step.type} needs a {wanted} connection and " + ("there are several" if kinds else "there is none")
+    hint = f"write connection: {kinds[0]}" if kinds else f"add one of type {wanted} to connections"
+    check.add(placed.path, "J204", text, hint)
+
+
+def _of_kind(check: Check, kind: str) -> list[str]:
+    return [name for name, spec in check.job.connections.items() if kind_of(spec) == kind]

@@ -1,0 +1,1 @@
+SELECT sku, amount FROM prices ORDER BY changed_at DESC

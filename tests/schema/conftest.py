@@ -1,0 +1,115 @@
+"""The schema as ``portl schema`` prints it, and a job that writes every key there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from portl.jobs._yaml import read_yaml
+from portl_cli.schema import job_schema
+
+EVERY_KEY = """\
+version: 2
+job: every_key
+description: every key of every model, once
+params:
+  path: {type: string, required: true, description: the file}
+  since: {type: date, default: 2026-01-01}
+run_key: "{{ checksum(params.path) }}"
+connections:
+  pg: {type: postgres, url: "${env:PG_URL}", sslmode: require, sslrootcert: ca.pem, connect_timeout_s: 5}
+  fn: {type: lambda, function: ingestor, region: eu-central-1}
+  api: {type: http, base_url: "${env:API}", headers: {Authorization: "${secret:t}"}, timeout_s: 5, max_connections: 4}
+transaction: {scope: db, connection: pg, external: inline, staging: false}
+steps:
+  - id: read_csv
+    type: csv.read
+    path: "{{ params.path }}"
+    dialect: {delimiter: ";", quote: "'", header: true}
+    columns: [code]
+    types: {count: int}
+    encoding: utf-8
+    max_record_bytes: 1000
+  - id: enrich
+    type: lambda.invoke
+    connection: fn
+    save_as: enriched
+    when: "{{ row.code is not none }}"
+    batch: {from: "{{ steps.read_csv.rows }}", as: row, size: 10, concurrency: 2, mode: inline}
+    retry: {max_attempts: 4, backoff_ms: 100, retry_on: [transient]}
+    timeout_s: 5
+    on_error: fail
+    sample: {md5: abc}
+    payload: {code: "{{ row.code }}"}
+    invocation: request
+    concurrency: 3
+  - id: resource
+    type: db.upsert
+    table: public.resources
+    key: [code]
+    mapping:
+      code:
+        from: "{{ params.path }}"
+        type: text
+        transforms: [trim, {substring: [0, 5]}]
+        default: x
+        required: true
+        on_error: fail
+      plain: "{{ params.path }}"
+      number: 5
+      nested: {a: {b: [1, null]}}
+    update_columns: [plain]
+    conflict: merge_newer
+    newer_by: number
+  - id: choose
+    type: conditional
+    if: "{{ params.since is none }}"
+    then:
+      - {id: add, type: db.insert, table: t, mapping: {a: 1}}
+      - id: deeper
+        type: conditional
+        if: "{{ true }}"
+        then: [{id: one, type: db.query_one, sql: "SELECT :a", params: {a: 1}}]
+    else:
+      - {id: set, type: db.update, table: t, set: {a: 1}, where: {b: 2}}
+      - {id: own, type: db.update, table: t, sql: "UPDATE t SET a = :a", params: {a: 1}}
+  - {id: many, type: db.query_many, sql_file: many.sql, params: {}}
+  - id: call
+    type: api.call
+    connection: api
+    method: POST
+    path: /x
+    headers: {X-Id: "{{ run.id }}"}
+    query: {page: 1}
+    json: {a: 1}
+    expect: [200]
+    idempotency_key: k
+    concurrency: 2
+  - {id: text, type: api.call, url: "https://example.org", body: text}
+  - {id: form, type: api.call, path: /y, form: {a: 1}}
+triggers: []
+"""
+
+
+@pytest.fixture(scope="session")
+def schema() -> dict[str, Any]:
+    return job_schema()
+
+
+@pytest.fixture(scope="session")
+def refused(schema: dict[str, Any]) -> Any:
+    """What the schema has against a job's text or value: ``(path, message)``, in the order of the places."""
+    validator = Draft7Validator(schema)
+
+    def find(job: Any) -> list[tuple[tuple[Any, ...], str]]:
+        value = read_yaml(job).value if isinstance(job, str) else job
+        return sorted(((tuple(each.absolute_path), each.message) for each in validator.iter_errors(value)), key=repr)
+
+    return find
+
+
+@pytest.fixture
+def every_key() -> str:
+    return EVERY_KEY
