@@ -49,18 +49,36 @@ def test_a_plan_of_many_records_is_the_beginning_of_the_run(tmp_path: Path, post
     compare(plan, first, left_out=both_ways(VERSIONS, plan, first))
 
 
+@pytest.mark.parametrize("scope", ["db", "chunk"])
+def test_work_that_was_done_before_is_planned_as_it_will_be_answered(
+    tmp_path: Path, postgres_url: str, peer: Peer, scope: str
+) -> None:
+    arguments = flow_a(tmp_path, {"scope: db": f"scope: {scope}"})
+    variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url}
+    first, _ = done(tmp_path, *arguments, "--init-db", **variables)
+    plan = planned(tmp_path, *arguments, **variables)
+    ended, run = done(tmp_path, *arguments, **variables)
+    assert (first.code, ended.code) == (0, 0)
+    compare(plan, run)
+    assert "statement" not in {each["kind"] for each in plan}
+    assert [each["run"][:14] for each in plan if each["kind"] == "known"] == ["resource_sync-"]
+    bodies = [each["json"] for each in plan if each["step"] == "announce_resource"]
+    assert [type(body["resource_id"]) for body in bodies] == [int] * 3
+    assert "statement" in {each["kind"] for each in planned(tmp_path, *arguments, "--new-key", **variables)}
+
+
 def test_flow_b_is_planned_from_a_sample_and_without_one(tmp_path: Path, postgres_url: str, peer: Peer) -> None:
     job = project(tmp_path, job=FLOW_B)
     variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url}
     arguments = (str(job), "--param", "batch_id=2026-11")
     _, run = done(tmp_path, *arguments, "--init-db", **variables)
     first = [each for each in run if each["record"] in (None, 0)]
-    plan = planned(tmp_path, *arguments, **variables)
+    plan = planned(tmp_path, *arguments, "--new-key", **variables)
     compare(plan, first, left_out=both_ways(VERSIONS, plan, first))
     record = '{code: A, source: s, name: N, slug: n, md5: x, status: draft, payload: "{}", updated_at: "2026-01-01T00:00:00Z"}'
     text = job.read_text("utf-8").replace("  - id: pull\n", f"  - id: pull\n    sample: {{records: [{record}]}}\n")
     job.write_text(text, "utf-8")
-    upsert = next(each for each in planned(tmp_path, *arguments, **variables) if each["step"] == "resource")
+    upsert = next(each for each in planned(tmp_path, *arguments, "--new-key", **variables) if each["step"] == "resource")
     assert upsert["params"][:5] == ["A", "s", "N", "n", "x"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,11 @@ def find_project(start: Path) -> Project:
     own = next((folder for folder in folders if (folder / JOBS).is_dir()), place if place.is_dir() else place.parent)
     brought = bundle() / TEMPLATE
     return Project(own, load_template(brought), brought, bundled=True)
+
+
+def runs_folder(project: Project) -> Path:
+    """Where the runs of a project are kept: ``PORTL_RUNS``, else ``.portl/runs`` in it."""
+    return Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve()
 
 
 def job_file(path: Path) -> Path:

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
+from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._params import given_params
-from portl_cli.commands._project import compiled, job_file
+from portl_cli.commands._project import compiled, job_file, runs_folder
 from portl_cli.commands._report import failure
 from portl_cli.commands._scratch import scratch_databases
 from portl_cli.commands._surroundings import register_secrets
@@ -32,8 +33,9 @@ _COLOURS: dict[str, dict[str, Any]] = {
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
 @click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")
 @click.option("--demo", is_flag=True, help="Take the columns of an unset database from the job's schema.sql.")
+@click.option("--new-key", is_flag=True, help="Plan it as new work, as `portl run --new-key` does it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line: what `portl run --intents` keeps.")
-def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, as_json: bool) -> int:
+def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, new_key: bool, as_json: bool) -> int:
     """Show what a run of JOB would do: every SQL statement and every request, for the first records. Nothing is done.
 
     What only a call would know is shown as <enrich[0].md5>, or taken from the step's `sample`.
@@ -42,17 +44,17 @@ def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, as_j
     Example:
       portl plan statemachines/resource_sync/job.yaml --param path=resources.csv
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
-    return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
+    return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
 
 
-def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, as_json: bool) -> int:
+def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, new_key: bool, as_json: bool) -> int:
     """Makes the plan of a job and prints it; answers the exit code."""
     project, found = compiled(job)
-    given = given_params(found.job, params)
+    given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     with scratch_databases(project, found.job, job_file(job).parent, wanted=demo):
         register_secrets(found.job, leave_missing=True)
         try:
-            plan = make_plan(found, project.template.functions, given, size=sample)
+            plan = make_plan(found, project.template.functions, given, size=sample, runs=runs_folder(project))
         except PlanFailed as problem:
             for line in failure(found.job, job_file(job), problem.error, str(problem)):
                 click.echo(redact(line), err=True)

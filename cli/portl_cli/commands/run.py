@@ -18,7 +18,7 @@ from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
-from portl_cli.commands._project import SCHEMA, Project, compiled, job_file
+from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
@@ -72,7 +72,7 @@ def command(
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     if dry_run:
-        return show_plan(job, params, sample=sample, demo=demo, as_json=as_json)
+        return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
     given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
@@ -105,7 +105,7 @@ def command(
 def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
     """A new run's folder, and what its functions find in their environment of it."""
     run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    run_folder = Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve() / run_id
+    run_folder = runs_folder(project) / run_id
     run_folder.mkdir(parents=True)
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, walk_steps
-from portl.runs import keep_specs, use_effects
+from portl.runs import NEW_KEY, keep_specs, use_effects
 from portl.stores import open_store
 from portl_cli.compile import Compiled
 from portl_cli.engine import Execution, Function, InlineHost, SystemClock, execute, load_machine
@@ -47,10 +47,11 @@ class PlanFailed(Exception):
         self.error = error
 
 
-def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mapping[str, Any], *, size: int) -> Plan:
+def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mapping[str, Any], *, size: int, runs: Path) -> Plan:
     """Walks the machine with the first ``size`` records of every list; decisions that only a call could make both ways.
 
-    Nothing is written but to a temporary folder, nothing is sent; a database at hand is asked for the columns of its tables.
+    Nothing is written but to a temporary folder, nothing is sent. A database at hand is asked for the columns of its tables and
+    for the units it knows; what those answered is read from ``runs``, the folder of the runs there were.
 
     Raises:
         PlanFailed: with the error of the record that failed.
@@ -58,11 +59,11 @@ def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mappin
     """
     catalogs = Catalogs(found.job.connections)
     try:
-        first, run_key = _walk(found, functions, params, _notes(found.job, size, {}), catalogs)
+        first, run_key = _walk(found, functions, params, _notes(found.job, size, {}), catalogs, runs)
         ways, notes = [*first.other_ways], [*first.taken]
         while ways:
             forced = ways.pop()
-            more, _ = _walk(found, functions, params, _notes(found.job, size, forced), catalogs)
+            more, _ = _walk(found, functions, params, _notes(found.job, size, forced), catalogs, runs)
             ways += more.other_ways
             notes = _merged(found.job, notes, more.taken, [*forced][-1])
         return Plan(found.job, size, tuple(_ordered(notes)), first.counts, run_key, tuple(catalogs.unseen))
@@ -84,14 +85,19 @@ def _notes(job: Job, size: int, forced: dict[str, str]) -> Notes:
 
 
 def _walk(
-    found: Compiled, functions: Mapping[str, Function], params: Mapping[str, Any], notes: Notes, catalogs: Catalogs
+    found: Compiled,
+    functions: Mapping[str, Function],
+    params: Mapping[str, Any],
+    notes: Notes,
+    catalogs: Catalogs,
+    runs: Path,
 ) -> tuple[Notes, str | None]:
     """One way through the machine, and the run's key when the job says what it is."""
     machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=found.job.job)
-    keyed = found.job.run_key is not None
+    keyed = found.job.run_key is not None and NEW_KEY not in params
     with tempfile.TemporaryDirectory(prefix="portl-plan-") as root, _logged(Path(root) / "log.jsonl"):
         keep_specs(open_store(root), found.specs)
-        use_effects(PlanEffects(root, notes, catalogs, keyed=keyed))
+        use_effects(PlanEffects(root, str(runs), notes, catalogs, keyed=keyed))
         try:
             ended = execute(machine, dict(params), name=RUN, host=InlineHost(functions), clock=SystemClock(0.0))
         finally:

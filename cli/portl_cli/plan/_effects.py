@@ -16,6 +16,7 @@ from portl.runs import (
     Executor,
     Intent,
     KeepRecords,
+    Ledger,
     Noted,
     Prepared,
     ReadRecords,
@@ -27,20 +28,41 @@ from portl.runs import (
     Statement,
     Unit,
     document,
+    earlier_unit,
     outgoing_of,
     read_records,
+    switched_on,
 )
-from portl.stores import open_store
+from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
-from portl_cli.plan._catalog import Catalogs, PlanConnections
+from portl_cli.plan._catalog import Catalogs, PlanConnections, Unseen
 from portl_cli.plan._notes import Notes
 
 
 class PlanFolder(RunFolder):
-    """A run's folder in which values may be unknown."""
+    """A run's folder in which values may be unknown; what it does not have is looked for among the ``runs`` there were."""
+
+    def __init__(self, store: Store, run_id: str, runs: Store) -> None:
+        super().__init__(store, run_id)
+        self._runs = RunFolder(runs, run_id)
 
     def _load(self, content: bytes) -> Any:
         return json.loads(content, object_hook=revived)
+
+    def _elsewhere(self, name: str) -> bool:
+        return name.startswith("/") and not super().exists(name)
+
+    def read(self, name: str) -> Any:
+        """See RunFolder."""
+        return self._runs.read(name) if self._elsewhere(name) else super().read(name)
+
+    def read_lines(self, name: str) -> list[Any]:
+        """See RunFolder."""
+        return self._runs.read_lines(name) if self._elsewhere(name) else super().read_lines(name)
+
+    def exists(self, name: str) -> bool:
+        """See RunFolder."""
+        return self._runs.exists(name) if self._elsewhere(name) else super().exists(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +87,12 @@ class PlannedRun(Run):
 class PlanEffects:
     """See portl.runs.Effects."""
 
-    def __init__(self, root: str, notes: Notes, catalogs: Catalogs, *, keyed: bool) -> None:
-        self._root, self._notes, self._catalogs, self._keyed = root, notes, catalogs, keyed
+    def __init__(self, root: str, runs: str, notes: Notes, catalogs: Catalogs, *, keyed: bool) -> None:
+        self._root, self._runs, self._notes, self._catalogs, self._keyed = root, runs, notes, catalogs, keyed
 
     def folder(self, run_id: str) -> RunFolder:
         """A folder that goes with the plan."""
-        return PlanFolder(open_store(self._root), run_id)
+        return PlanFolder(open_store(self._root), run_id, open_store(self._runs))
 
     def run(self, run: Run) -> Run:
         """The run before it begins."""
@@ -107,10 +129,23 @@ class NotingExecutor:
 
     @contextmanager
     def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:  # noqa: ARG002 - see Executor
-        """Notes beginning and end."""
+        """Notes beginning and end. Work that the ledger knows is answered as it was."""
         self.note(begin, step_id=begin.unit, record=None)
-        yield Unit(self._folder, "", done=False)
+        earlier = self._earlier(begin) if begin.work and switched_on() else None
+        yield earlier or Unit(self._folder, "", done=False)
         self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+
+    def _earlier(self, begin: Begin) -> Unit | None:
+        """The unit's first answer. Of the work only the steps can be compared: a plan has not all of the records."""
+        database = self._connections.get(begin.connection)
+        row = Ledger(database, self._run, begin.unit, begin.chunk).earlier() if not isinstance(database, Unseen) else None
+        if row is None:
+            return None
+        work, at, run = row
+        if work.partition(":")[0] != str(begin.work).partition(":")[0]:
+            raise Ledger(database, self._run, begin.unit, begin.chunk).other_work(run)
+        self._notes.add({"step": begin.unit, "record": None, "kind": "known", "run": run})
+        return earlier_unit(self._folder, at)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """What stands for the result."""

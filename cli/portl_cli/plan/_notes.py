@@ -10,7 +10,10 @@ from typing import Any
 from portl.values import Unknown
 
 Note = dict[str, Any]
-"""An intent's document (see portl.runs.document); or ``kind: when`` with ``admits``, what a step's ``when`` came to."""
+"""An intent's document (see portl.runs.document), or one of a plan alone.
+
+``kind: when`` with ``admits``, what a step's ``when`` came to; ``kind: known`` with the ``run`` that did a unit's work before.
+"""
 
 
 @dataclass(slots=True)

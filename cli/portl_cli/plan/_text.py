@@ -38,9 +38,10 @@ def plan_text(plan: Plan) -> Iterator[Line]:
     for step_id, group in groupby(plan.notes, key=lambda note: str(note["step"])):
         notes = list(group)
         kinds = {note["kind"] for note in notes}
-        if kinds == {"begin"}:
+        if "begin" in kinds:
             yield Line("step", "")
             yield Line("step", f"begin on {notes[0]['connection']}{_locks(notes[0])}")
+            yield from (Line("note", f"    {done}") for done in _known(notes))
             margin = "  "
         elif kinds == {"commit"}:
             yield Line("step", "")
@@ -51,6 +52,11 @@ def plan_text(plan: Plan) -> Iterator[Line]:
                 Line(line.kind, margin + line.text if line.text else "")
                 for line in _step(plan, steps.get(step_id), inside, notes)
             )
+
+
+def _known(notes: list[Note]) -> Iterator[str]:
+    for run in dict.fromkeys(str(note["run"]) for note in notes if note["kind"] == "known"):
+        yield f"this work was done by {run}: every record is answered as it was then, and nothing is written again"
 
 
 def _locks(note: Note) -> str:

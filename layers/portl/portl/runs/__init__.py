@@ -19,6 +19,7 @@ from portl.runs._intents import (
     Statement,
     document,
 )
+from portl.runs._ledger import Ledger, switched_on
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
@@ -26,7 +27,7 @@ from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._transaction import run_transaction, single_step
-from portl.runs._units import Unit
+from portl.runs._units import Unit, earlier_unit
 
 __all__ = [
     "MAX_CHUNKS",
@@ -43,6 +44,7 @@ __all__ = [
     "Invocation",
     "KeepRecords",
     "LambdaContext",
+    "Ledger",
     "LiveEffects",
     "Load",
     "Noted",
@@ -60,6 +62,7 @@ __all__ = [
     "Task",
     "Unit",
     "document",
+    "earlier_unit",
     "handle",
     "keep_specs",
     "outgoing_of",
@@ -68,6 +71,7 @@ __all__ = [
     "run_step",
     "run_transaction",
     "single_step",
+    "switched_on",
     "use_effects",
     "use_progress",
 ]

@@ -49,6 +49,13 @@ class Ledger:
             text = f"the table {TABLE} is missing and cannot be made: {problem.message}"
             raise DatabaseError(text, code="D112", outcome=problem.outcome, hint=hint) from problem
 
+    def earlier(self) -> tuple[str, str, str] | None:
+        """The unit's row as it stands, when there is one: its work, where its answer is kept, and the run that did it."""
+        if self._database.execute("SELECT to_regclass($1)::text", (TABLE,)).rows[0][0] is None:
+            return None
+        rows = self._database.execute(_EARLIER, self._key).rows
+        return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
+
     def claim(self, work: str) -> str | None:
         """Takes the unit's row; where its answer is kept, when it was done before. Waits for whoever is just doing it.
 
@@ -59,11 +66,14 @@ class Ledger:
             return None
         kept, answer, run = self._database.execute(_EARLIER, self._key).rows[0]
         if kept != work:
-            text = (
-                f'the run key {self._run.key!r} was used by {run} for other work: the records or steps of "{self._unit}" differ'
-            )
-            raise RunError(text, code="R121", hint="run it as new work with --new-key, or give the job another run_key")
+            raise self.other_work(run)
         return str(answer)
+
+    def other_work(self, run: str) -> RunError:
+        """R121: the key stands for something else."""
+        what = f'the records or steps of "{self._unit}" differ'
+        text = f"the run key {self._run.key!r} was used by {run} for other work: {what}"
+        return RunError(text, code="R121", hint="run it as new work with --new-key, or give the job another run_key")
 
     def keep(self, at: str) -> None:
         """Puts into the row where the answer is."""

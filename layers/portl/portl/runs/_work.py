@@ -28,14 +28,21 @@ def _sql(value: Any) -> list[str]:
 
 
 def work_hash(task: Task) -> str:
-    """The hash of what the Task is about to do; the same for every attempt, and for every run over the same records."""
+    """``<steps>:<records>``, the hashes of what the Task is about to do.
+
+    They are the same for every attempt, and for every run of the same steps over the same records.
+    """
     digest = hashlib.sha256()
-    steps = [list(group.steps) for group in task.groups]
-    digest.update(json.dumps([task.chunk, steps], sort_keys=True, ensure_ascii=False).encode())
     for group in task.groups:
         if group.rows is not None:
             digest.update(f"{group.rows.count}".encode())
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
             for part in parts:
                 digest.update(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl").encode())
-    return digest.hexdigest()
+    return f"{steps_hash(task)}:{digest.hexdigest()}"
+
+
+def steps_hash(task: Task) -> str:
+    """The hash of the Task's steps and its chunk."""
+    steps = [list(group.steps) for group in task.groups]
+    return hashlib.sha256(json.dumps([task.chunk, steps], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
