@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, place_in_job, walk_steps
+from portl.runs import REPLAYED
 from portl_cli.commands._outcome import Told, consequence, first_error, tables
 
 PRICE_PER_TRANSITION = 0.025 / 1000
@@ -27,7 +28,10 @@ def summary(told: Told) -> Iterator[str]:
     yield ""
     yield f"  records {outcome.total('read'):,}"
     for table, counts in tables(job, outcome).items():
-        yield f"  {table}: {_counted(counts)}"
+        if counts:
+            yield f"  {table}: {_counted(counts)}"
+    if outcome.total(REPLAYED):
+        yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
     for what, count in sorted(_received(told).items()):
         yield f"  the peer received {count:,} {what}"

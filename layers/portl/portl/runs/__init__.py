@@ -26,13 +26,14 @@ from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._transaction import run_transaction, single_step
+from portl.runs._transaction import REPLAYED, run_transaction, single_step
 from portl.runs._units import Unit, earlier_unit
 
 __all__ = [
     "MAX_CHUNKS",
     "NEW_KEY",
     "PER_RECORD",
+    "REPLAYED",
     "SPECS",
     "SPEC_REFERENCE",
     "Begin",
