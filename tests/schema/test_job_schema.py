@@ -23,8 +23,7 @@ from portl.steps import STEP_TYPES
 from portl.steps.csv_read import Dialect
 from portl.values import FieldSpec
 from portl.values._transforms import TRANSFORMS, make_transform
-from portl_cli.schema import schema_text
-from portl_cli.transform_schema import ARGUMENTS, transform
+from portl_cli.schema import ARGUMENTS, schema_text, transform
 from schema.conftest import EVERY_KEY
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""The JSON Schema of a job, made from the models that read it: what an editor completes and checks with.
+"""The schema of a job.
 
 Its shape is the one yaml-language-server answers best to: a mapping with a ``type`` is one ``if``/``then`` per type, so that a
 step of one type is never offered another's keys, as it would be with ``oneOf``.
@@ -18,7 +18,7 @@ from portl.connections import CONNECTION_TYPES
 from portl.jobs import DEFINED_AS, Job, StepSpec
 from portl.steps import STEP_TYPES
 from portl.values import FieldSpec
-from portl_cli.transform_schema import transform
+from portl_cli.schema._transforms import transform
 
 Schema = dict[str, Any]
 
