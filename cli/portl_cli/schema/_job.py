@@ -1,4 +1,5 @@
 """The schema of a job.
+
 Its shape is the one yaml-language-server answers best to: a mapping with a ``type`` is one ``if``/``then`` per type, so that a
 step of one type is never offered another's keys, as it would be with ``oneOf``.
 """
