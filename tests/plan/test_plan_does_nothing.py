@@ -121,7 +121,7 @@ def test_a_broken_file_is_found_behind_the_records_that_are_shown(tmp_path: Path
 def test_without_a_database_demo_takes_the_columns_from_the_schema(tmp_path: Path) -> None:
     file = write_records(tmp_path / "in.csv", records(1, keys=1))
     right = portl(tmp_path, "plan", str(project(tmp_path)), "--param", f"path={file}", "--demo")
-    assert (right.code, "not at hand" in right.out) == (0, False), right.err
+    assert (right.code, "is not set" in right.out) == (0, False), right.err
     wrong = project(tmp_path, {'      name: "{{ row.name }}"\n      slug': "      slug"})
     ended = portl(tmp_path, "plan", str(wrong), "--param", f"path={file}", "--demo")
     assert (ended.code, "M104" in ended.err) == (1, True), ended.err

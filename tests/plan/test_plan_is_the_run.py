@@ -164,7 +164,7 @@ def test_the_same_plan_is_made_with_nothing_set_and_says_so(tmp_path: Path, job:
 
     ended = portl(tmp_path, "plan", str(job), "--param", 'items=[{"n": 5}]')
     assert ended.code == 0, ended.err
-    assert "db is not at hand" in ended.out
+    assert "db: PG_URL is not set, so mappings are not compared" in ended.out
     assert "POST ${env:NOTIFY_URL}/v1/items" in ended.out
     assert "Authorization: Bearer ${secret:api/token}" in ended.out
     assert '{"n": 6, "of": 1, "twice": [10, <big.n * 2>], "at": <now>}' in ended.out

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._params import given_params
@@ -55,6 +56,9 @@ def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, ne
         register_secrets(found.job, leave_missing=True)
         try:
             plan = make_plan(found, project.template.functions, given, size=sample, runs=runs_folder(project))
+        except RunError as problem:
+            click.echo(redact(f"{problem}; {problem.hint}"), err=True)
+            return 2
         except PlanFailed as problem:
             for line in failure(found.job, job_file(job), problem.error, str(problem)):
                 click.echo(redact(line), err=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from portl.connections import Connections, resolve
 from portl.errors import MissingVariable
-from portl.jobs import DATABASES
+from portl.jobs import DATABASES, Job, used_databases
 
 
 class AnyColumns(dict[str, Any]):
@@ -47,6 +47,11 @@ class Catalogs:
         if name not in self._found:
             self._found[name] = self._open(name)
         return self._found[name]
+
+    def open_all(self, job: Job) -> None:
+        """Opens every database of the job's steps: one that cannot be reached is told before anything is planned."""
+        for name in used_databases(job):
+            self.get(name)
 
     def _open(self, name: str) -> Any:
         try:

@@ -14,11 +14,14 @@ from typing import Any
 from portl.jobs import Job, walk_steps
 from portl.runs import NEW_KEY, keep_specs, use_effects
 from portl.stores import open_store
+from portl.values import Unknown
 from portl_cli.compile import Compiled
 from portl_cli.engine import Execution, Function, InlineHost, SystemClock, execute, load_machine
 from portl_cli.plan._catalog import Catalogs
 from portl_cli.plan._effects import PlanEffects
 from portl_cli.plan._notes import Note, Notes
+from portl_cli.plan._samples import samples_of
+from portl_cli.plan._shown import shown
 
 RUN = "plan"
 
@@ -56,9 +59,11 @@ def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mappin
     Raises:
         PlanFailed: with the error of the record that failed.
         DatabaseError: a database whose variable is set cannot be reached.
+        RunError: R131, a step's sample is of another form than its result.
     """
     catalogs = Catalogs(found.job.connections)
     try:
+        catalogs.open_all(found.job)
         first, run_key = _walk(found, functions, params, _notes(found.job, size, {}), catalogs, runs)
         ways, notes = [*first.other_ways], [*first.taken]
         while ways:
@@ -72,16 +77,29 @@ def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mappin
 
 
 def _merged(job: Job, notes: list[Note], more: list[Note], decided: str) -> list[Note]:
-    """What only the other way has goes behind the steps of the conditional that was decided the other way."""
-    seen = {(each["step"], each["record"]) for each in notes}
+    """What only the other way has goes behind the steps of the conditional; what the two ways differ in, nobody knows yet."""
+    other = {_key(each): each for each in more}
+    ours = [_blended(each, other[_key(each)]) if _key(each) in other else each for each in notes]
+    seen = {_key(each) for each in notes}
     inside = {each.id for step in walk_steps(job.steps) if step.id == decided for each in walk_steps([step])}
     at = max(at for at, each in enumerate(notes) if each["step"] in inside) + 1
-    return [*notes[:at], *(each for each in more if (each["step"], each["record"]) not in seen), *notes[at:]]
+    return [*ours[:at], *(each for each in more if _key(each) not in seen), *ours[at:]]
+
+
+def _key(note: Note) -> tuple[Any, ...]:
+    return note["step"], note["record"], note["kind"]
+
+
+def _blended(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return {name: _blended(one[name], other[name]) for name in one}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return list(map(_blended, one, other))
+    return one if one == other and type(one) is type(other) else Unknown.named(f"{shown(one)} or {shown(other)}")
 
 
 def _notes(job: Job, size: int, forced: dict[str, str]) -> Notes:
-    steps = list(walk_steps(job.steps))
-    return Notes({step.id: step.sample for step in steps}, {step.id: step.name for step in steps}, size, forced)
+    return Notes(samples_of(job), {step.id: step.name for step in walk_steps(job.steps)}, size, forced)
 
 
 def _walk(

@@ -120,6 +120,10 @@ class NotingExecutor:
             self._notes.add({"step": step_id, "record": record, "kind": "when", "admits": to_json(decision)})
         return bool(decision)
 
+    def way(self, branch: Any, *, step_id: str) -> str:
+        """A branch that only the run can tell is gone through both ways, one after the other."""
+        return self._notes.way(step_id) if isinstance(branch, Unknown) else str(branch)
+
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Takes the note."""
         request = None
@@ -151,8 +155,8 @@ class NotingExecutor:
         """What stands for the result."""
         match intent:
             case Decide():
-                undecided = isinstance(intent.branch, Unknown) and record is None
-                return prepared.result(self._notes.way(step_id) if undecided else intent.branch)
+                name = Unknown.named(f"{self._notes.name(step_id, record)}.branch")
+                return prepared.result(name if isinstance(intent.branch, Unknown) else intent.branch)
             case ReadRecords() if not isinstance(intent.path, Unknown):
                 return self._read(prepared, intent, step_id)
             case KeepRecords():
@@ -172,12 +176,10 @@ class NotingExecutor:
     def _listed(self, step_id: str) -> Any:
         """Rows that only a call would give: those of the step's sample, else one that is unknown."""
         result = self._notes.result(step_id, None)
-        if isinstance(result, list):
-            result = {"rows": result, "count": len(result)}
         given = result["rows"]
         rows, _ = self._keep(((0, each) for each in given), step_id, more=isinstance(given, Unknown))
-        count = len(given) if isinstance(result, dict) and "count" not in result else result["count"]
-        return {"rows": {"$rows": rows.to_json()}, "count": count}
+        more = result if isinstance(result, dict) else {"count": result["count"], "columns": result["columns"]}
+        return {**more, "rows": {"$rows": rows.to_json()}}
 
     def _keep(
         self, records: Iterator[tuple[int, Any]], step_id: str, file: str = "", *, more: bool = False

@@ -40,7 +40,7 @@ class Notes:
 
     def result(self, step_id: str, record: int | None) -> Any:
         """What stands for the result of a step: its ``sample``, else an Unknown that carries its name."""
-        if self.samples.get(step_id) is not None:
+        if step_id in self.samples:
             return self.samples[step_id]
         return Unknown.named(self.name(step_id, record))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
+from portl.connections import secret_variable, variables
 from portl.jobs import StepSpec, walk_steps
 from portl.values import Unknown
 from portl_cli.plan._driver import Plan
 from portl_cli.plan._notes import Note
+from portl_cli.plan._shown import shown
 
 INDENT = "    "
 Kind = Literal["title", "step", "sql", "text", "note"]
@@ -31,7 +32,8 @@ def plan_text(plan: Plan) -> Iterator[Line]:
     if plan.run_key is not None:
         yield Line("note", f"  run key {plan.run_key}")
     for name in plan.unseen:
-        yield Line("note", f"  {name} is not at hand: mappings are not compared with its tables, an id column is assumed")
+        why = f"{' and '.join(_names(plan, name))} is not set"
+        yield Line("note", f"  {name}: {why}, so mappings are not compared with its tables and an id column is assumed")
     steps = {step.id: step for step in walk_steps(plan.job.steps)}
     inside = _branches(plan.job.steps)
     margin = ""
@@ -52,6 +54,11 @@ def plan_text(plan: Plan) -> Iterator[Line]:
                 Line(line.kind, margin + line.text if line.text else "")
                 for line in _step(plan, steps.get(step_id), inside, notes)
             )
+
+
+def _names(plan: Plan, connection: str) -> list[str]:
+    found = variables(plan.job.connections[connection])
+    return [name if kind == "env" else secret_variable(name) for kind, name in found]
 
 
 def _known(notes: list[Note]) -> Iterator[str]:
@@ -160,14 +167,3 @@ _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "when": _when,
     "decide": _decide,
 }
-
-
-def shown(value: Any) -> str:
-    """JSON text in which what is unknown stands bare: ``{"md5": <enrich[0].md5>}``."""
-    if isinstance(value, Unknown):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {shown(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(shown, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)

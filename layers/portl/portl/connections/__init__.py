@@ -4,7 +4,7 @@ from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvo
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._outgoing import Outgoing, outgoing
 from portl.connections._registry import Connections
-from portl.connections._secrets import SECRETS_BEGIN, resolve, secret_variable, variables
+from portl.connections._secrets import SECRETS_BEGIN, marks_as_names, resolve, secret_variable, variables
 from portl.connections._sql_text import bind_names, place_offsets, quote_identifier, split_statements, statement_starts
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Target",
     "bind_names",
     "failed",
+    "marks_as_names",
     "outgoing",
     "parse_target",
     "place_offsets",

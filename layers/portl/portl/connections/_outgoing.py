@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from portl.connections._models import HttpSpec
-from portl.values import Unknown, text_with
+from portl.values import Unknown, as_string, text_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,21 @@ def outgoing(
 def _address(base: str, url: str | Unknown) -> tuple[str | Unknown, bool]:
     """The whole address, and whether it is under the base."""
     if isinstance(url, Unknown):
-        return (text_with([base, url]), True) if url.shown.startswith("/") else (url, False)
+        return _unknown_address(base, url)
     if not url.lower().startswith(("http://", "https://")):
         return f"{base}/{url.lstrip('/')}", True
+    return url, _same_host(base, url)
+
+
+def _same_host(base: str, url: str) -> bool:
     mine, theirs = urlsplit(base), urlsplit(url)
-    return url, (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
+    return (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
+
+
+def _unknown_address(base: str, url: Unknown) -> tuple[str | Unknown, bool]:
+    """As far as its beginning tells. Of one that nobody knows at all the plan shows what might go out: the headers too."""
+    begins = url.begins
+    if not begins.lower().startswith(("http://", "https://")):
+        return (text_with([base, "/", as_string(url, lambda path: path.lstrip("/"))]), True) if begins else (url, True)
+    whole = "/" in begins.partition("://")[2]
+    return url, not whole or _same_host(base, begins)

@@ -63,6 +63,20 @@ SECRETS_BEGIN = "PORTL_SECRET_"
 """What the local environment variables of secrets begin with."""
 
 
+def marks_as_names(text: str) -> tuple[str, dict[str, str]]:
+    """The template with every mark made a name of the scope, and the marks by these names.
+
+    What a mark stands for is then a value like any other: braces in a secret are no template.
+    """
+    names: dict[str, str] = {}
+
+    def named(found: re.Match[str]) -> str:
+        names[f"mark_{len(names)}_"] = found[0]
+        return "{{ " + [*names][-1] + " }}"
+
+    return _MARK.sub(named, text), names
+
+
 def secret_variable(name: str) -> str:
     """The environment variable that holds a secret locally: ``notify/token`` is in ``PORTL_SECRET_NOTIFY_TOKEN``."""
     return SECRETS_BEGIN + re.sub(r"[^A-Za-z0-9]", "_", name).upper()

@@ -30,6 +30,7 @@ from portl.jobs._transactions import (
     neighbours,
     touches_itself,
     touches_same,
+    used_databases,
 )
 
 __all__ = [
@@ -70,5 +71,6 @@ __all__ = [
     "step_names",
     "touches_itself",
     "touches_same",
+    "used_databases",
     "walk_steps",
 ]

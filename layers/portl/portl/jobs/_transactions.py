@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from portl.jobs._connections import connection_name
 from portl.jobs._models import Job, StepSpec, Transaction, walk_steps
 from portl.jobs._references import reads, source_of, step_names
 
@@ -28,6 +29,12 @@ class Arrangement:
 def is_database(step: StepSpec) -> bool:
     """Whether the step, or one inside it, works on a database."""
     return any(each.connects_to in DATABASES for each in walk_steps([step]))
+
+
+def used_databases(job: Job) -> list[str]:
+    """The names of the database connections that steps of the job use."""
+    names = {connection_name(job, step) for step in walk_steps(job.steps) if step.connects_to in DATABASES}
+    return sorted(name for name in names if name is not None)
 
 
 def is_call(step: StepSpec) -> bool:

@@ -7,9 +7,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
+from portl.jobs import StepSpec
 from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
-from portl.runs._results import part_name
+from portl.runs._results import kept_result, part_name
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -32,20 +33,19 @@ def _once(task: Task, node: Node) -> dict[str, Any]:
     steps = task.view(None)
     scope = task.scope(steps)
     result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
-    task.folder.write(f"results/{node.spec.id}.json", result)
+    task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
     tally.keep(task.folder, None, node.spec.id)
-    return answer_of(result)
+    if node.branches and result is not None:
+        return {"branch": task.executor.way(result["branch"], step_id=node.spec.id)}
+    return answer_of(node.spec, result)
 
 
-def answer_of(result: Any) -> dict[str, Any]:
-    """What a step that ran once tells the state machine: where its rows are, which branch it chose, or that it is done."""
-    if isinstance(result, dict):
-        if "rows" in result and isinstance(result["rows"], dict) and "$rows" in result["rows"]:
-            return {"rows": result["rows"]["$rows"]}
-        if set(result) == {"branch"}:
-            return {"branch": result["branch"]}
+def answer_of(spec: StepSpec, result: Any) -> dict[str, Any]:
+    """What a step that ran once tells the state machine: where its rows are, or that it is done."""
+    if spec.shape.lists and result is not None:
+        return {"rows": result["rows"]["$rows"]}
     return {"done": result is not None}
 
 

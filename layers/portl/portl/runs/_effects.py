@@ -23,6 +23,10 @@ class Executor(Protocol):
         """Whether a record goes in, after what the step's ``when`` said."""
         ...
 
+    def way(self, branch: Any, *, step_id: str) -> str:
+        """The branch to go on with, of a conditional outside a batch."""
+        ...
+
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Is told of an intent once, before its first attempt."""
         ...

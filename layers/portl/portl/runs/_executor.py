@@ -45,6 +45,10 @@ class LiveExecutor:
         """See Executor."""
         return bool(decision)
 
+    def way(self, branch: Any, *, step_id: str) -> str:  # noqa: ARG002 - see Executor
+        """See Executor."""
+        return str(branch)
+
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
         file = os.environ.get("PORTL_INTENTS", "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from portl.errors import RunError, SetupError
 from portl.stores import Store, open_store
-from portl.values import marked, to_json
+from portl.values import kept, to_json
 
 
 def runs_root() -> Store:
@@ -66,7 +66,7 @@ class RunFolder:
 
     def find(self, name: str) -> Any:
         """The JSON value under a name, or None."""
-        return self.read(name) if self._store.exists(self._path(name)) else None
+        return self.read(name) if self.exists(name) else None
 
     def write_lines(self, name: str, values: list[Any]) -> None:
         """Puts a list as JSON Lines."""
@@ -85,7 +85,7 @@ class RunFolder:
 
     def delete(self, name: str) -> None:
         """Removes what is under a name, if anything."""
-        if self.exists(name):
+        if self._store.exists(self._path(name)):
             self._store.delete(self._path(name))
 
 
@@ -127,7 +127,7 @@ class Attempt(RunFolder):
 def dump(value: Any) -> bytes:
     """JSON in UTF-8, on one line; NaN and what JSON does not know are refused (R104)."""
     try:
-        text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=marked)
+        text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=kept)
         return text.encode()
     except (TypeError, ValueError) as problem:
         raise RunError(f"a result is no JSON: {problem}", code="R104", hint="leave that value out or make it text") from problem

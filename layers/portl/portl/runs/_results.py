@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from portl.jobs import StepSpec
 from portl.runs._folder import RunFolder
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._units import find_result
+from portl.values import Unknown
 
 PER_RECORD = "[]"
 """The mark behind a step's id in a Task's ``reads``: it has one result a record."""
@@ -37,11 +39,10 @@ class PerRecord:
         """
         if not isinstance(index, int) or index < 0:
             raise IndexError(index)
-        for step_id in self._ids:
-            value = self._one(step_id, index)
-            if value is not None:
-                return value
-        return None
+        found = [value for step_id in self._ids if (value := self._one(step_id, index)) is not None]
+        if len(found) > 1 and any(value != found[0] for value in found):  # a plan walks both branches
+            return Unknown.named(" or ".join(f"{step_id}[{index}]" for step_id in self._ids))
+        return found[0] if found else None
 
     def _one(self, step_id: str, index: int) -> Any:
         fresh = self._fresh.get(step_id)
@@ -88,16 +89,21 @@ class StepsView:
             return PerRecord(self._folder, [each.removesuffix(PER_RECORD) for each in ids], self._size, self.fresh)
         for step_id in ids:
             name = find_result(self._folder, step_id, f"results/{step_id}.json")
-            value = self.whole[step_id] if step_id in self.whole else self._folder.find(name)
-            if value is not None:
-                return open_rows(self._folder, value)
+            kept = self.whole[step_id] if step_id in self.whole else self._folder.find(name)
+            if kept is not None and kept["value"] is not None:
+                return _opened(self._folder, kept)
         return None
 
 
-def open_rows(folder: RunFolder, value: Any) -> Any:
-    """A stored result with its ``{"$rows": …}`` references made readable."""
-    if isinstance(value, dict):
-        if set(value) == {"$rows"}:
-            return RowsReader(folder, Rows(**value["$rows"]))
-        return {key: open_rows(folder, item) for key, item in value.items()}
-    return value
+def kept_result(spec: StepSpec, result: Any) -> dict[str, Any]:
+    """How the result of a step that ran once is kept. Only of a step that makes rows is ``{"$rows": …}`` a reference."""
+    return {"value": result, "lists": sorted(spec.shape.lists)}
+
+
+def _opened(folder: RunFolder, kept: Mapping[str, Any]) -> Any:
+    """A kept result with its references made readable."""
+    value = kept["value"]
+    if not isinstance(value, dict):
+        return value
+    lists = {name: RowsReader(folder, Rows(**value[name]["$rows"])) for name in kept["lists"] if name in value}
+    return {**value, **lists}

@@ -116,6 +116,8 @@ class RowsReader:
             if isinstance(index, int) and self.rows.begins:
                 return Unknown.named(self.rows.begins).read(index)
             raise IndexError(index)
+        if index < 0 and self.rows.begins:
+            return Unknown.named(self.rows.begins).read(index)
         at = index % self.rows.count
         return self.part(at // self.rows.size)[at % self.rows.size]
 

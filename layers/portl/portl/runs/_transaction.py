@@ -13,7 +13,7 @@ from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Begin
 from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
-from portl.runs._results import StepsView, part_name
+from portl.runs._results import StepsView, kept_result, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -101,11 +101,13 @@ class Transaction:
     def _once(self, nodes: tuple[Node, ...]) -> None:
         steps = self._task.view(None)
 
+        specs = {node.spec.id: node.spec for node in self._nodes()}
+
         def keep(step_id: str, result: Any) -> None:
-            self._task.folder.write(f"results/{step_id}.json", result)
-            steps.whole[step_id] = result
+            steps.whole[step_id] = kept_result(specs[step_id], result)
+            self._task.folder.write(f"results/{step_id}.json", steps.whole[step_id])
             steps.forget(step_id)
-            answer = answer_of(result)
+            answer = answer_of(specs[step_id], result)
             if "rows" in answer:
                 self._made[step_id] = Rows(**answer["rows"])
 

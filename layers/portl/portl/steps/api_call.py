@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from portl.connections import Connections
+from portl.connections import Connections, marks_as_names
 from portl.jobs import ResultShape, StepSpec, alone
 from portl.runs import Request, Scope, StepType, run_step
-from portl.values import Unknown, as_string, canonical_json, compile_value, to_json
+from portl.values import Compiled, Unknown, as_string, compile_value, json_text, to_json
 
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
@@ -66,14 +66,14 @@ class Calling:
         self._spec = spec
         self._connection = str(spec.connection)
         self._url = compile_value(spec.path if spec.path is not None else spec.url)
-        self._headers = compile_value(connections.resolve(dict(spec.headers)))
+        self._headers = [_header(name, text, connections) for name, text in spec.headers.items()]
         self._key = compile_value(spec.idempotency_key)
         self._parts = compile_value({"query": spec.query, "json": spec.json_, "body": spec.body, "form": spec.form})
 
     def plan(self, scope: Scope) -> Request:
         """The request for one record."""
         key = self._key.render(scope)
-        headers = {name: as_string(value) for name, value in self._headers.render(scope).items()}
+        headers = {name: as_string(value.render({**scope, **marks})) for name, value, marks in self._headers}
         return Request(
             connection=self._connection,
             method=self._spec.method,
@@ -92,7 +92,7 @@ class Calling:
     def _body(self, scope: Scope) -> dict[str, Any]:
         parts: dict[str, Any] = to_json(self._parts.render(scope))
         if parts["body"] is not None and not isinstance(parts["body"], (str, Unknown)):
-            parts["body"] = canonical_json(parts["body"])
+            parts["body"] = json_text(parts["body"])
         return parts
 
     def result(self, answer: Any) -> Any:
@@ -103,6 +103,11 @@ class Calling:
     def outcome(self, _: Any) -> str:
         """Called."""
         return "called"
+
+
+def _header(name: str, text: str, connections: Connections) -> tuple[str, Compiled, dict[str, Any]]:
+    template, marks = marks_as_names(text)
+    return name, compile_value(template), {key: connections.resolve(mark) for key, mark in marks.items()}
 
 
 STEP = StepType("api.call", ApiCall, Calling, run_step)

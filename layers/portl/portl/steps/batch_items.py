@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from portl.connections import Connections
 from portl.errors import RunError
-from portl.jobs import StepSpec
+from portl.jobs import ResultShape, StepSpec
 from portl.runs import KeepRecords, Scope, StepType, run_step
 from portl.values import Unknown, compile_value
 
@@ -16,6 +16,8 @@ class BatchItems(StepSpec):
     """``items`` is the batch's ``from``."""
 
     items: str
+
+    shape: ClassVar[ResultShape] = ResultShape(frozenset({"rows", "count"}), frozenset({"rows"}))
 
 
 class Listing:

@@ -11,7 +11,7 @@ from portl.connections import Connections
 from portl.jobs import ResultShape, StepSpec
 from portl.jobs._models import Strict
 from portl.runs import ReadRecords, Scope, StepType, run_step
-from portl.values import compile_value
+from portl.values import as_string, compile_value
 
 
 class Dialect(Strict):
@@ -59,7 +59,7 @@ class Reading:
             "encoding": spec.encoding,
             "max_record_bytes": spec.max_record_bytes,
         }
-        return ReadRecords(str(self._path.render(scope)), options)
+        return ReadRecords(as_string(self._path.render(scope)), options)
 
     def result(self, answer: Any) -> Any:
         """``{rows, count, columns}``, the rows by reference."""

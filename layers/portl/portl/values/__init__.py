@@ -1,14 +1,14 @@
 """Values: sandboxed expressions, mapping and coercion of fields, redaction of secrets."""
 
 from portl.values._condition import decide, is_condition
-from portl.values._json import canonical_json, to_json
+from portl.values._json import canonical_json, json_text, to_json
 from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
 from portl.values._redaction import REDACTOR, Redactor, redact
 from portl.values._sandbox import Readable
 from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
 from portl.values._types import TYPES
-from portl.values._unknown import Unknown, as_string, known, marked, may_be, revived, text_with
+from portl.values._unknown import Unknown, as_string, kept, known, marked, may_be, revived, text_with
 
 __all__ = [
     "REDACTOR",
@@ -26,6 +26,8 @@ __all__ = [
     "compile_value",
     "decide",
     "is_condition",
+    "json_text",
+    "kept",
     "known",
     "marked",
     "may_be",

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from portl.errors import TemplateError
-from portl.values._unknown import Unknown, known
+from portl.values._unknown import Uncertain, Unknown, known
 
 
 def to_json(value: Any) -> Any:
@@ -71,7 +71,15 @@ def _finite(digits: str) -> float:
 
 def canonical_json(value: Any) -> str:
     """JSON that is the same for equal values: sorted keys, no spaces, no escapes beyond JSON's own."""
-    return json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=known)
+
+
+def json_text(value: Any) -> str | Unknown:
+    """``canonical_json``, unknown when something in the value is."""
+    try:
+        return canonical_json(value)
+    except Uncertain:
+        return Unknown(json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str))
 
 
 def as_text(value: Any) -> str:

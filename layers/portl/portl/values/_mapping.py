@@ -98,6 +98,8 @@ class _Column:
             return None
         try:
             return self.convert(value)
+        except Uncertain as found:
+            return found.unknown
         except _UNFIT as problem:
             raise self._unfit(f"cannot be {self.spec.type}", "M102", value, problem) from problem
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from portl.values._unknown import Unknown
+
 MASK = "***"
 SHORTEST = 3
 """A shorter secret is masked only where it is the whole text: anywhere else it would blank half of it and hide nothing."""
@@ -60,6 +62,9 @@ class Redactor:
             return {self.text(str(key)): self._tree(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._tree(item) for item in value]
+        if isinstance(value, Unknown):
+            shown = self.text(value.shown)
+            return value if shown == value.shown else Unknown(shown)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return MASK if self.text(str(value)) != str(value) else value
         return value

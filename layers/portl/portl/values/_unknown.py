@@ -7,10 +7,13 @@ have to look into it (an operator, a helper, a test) raises ``Uncertain``, and t
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 MARK = "$unknown"
+_KEPT = f"{MARK} {secrets.token_hex(8)}"
+"""The mark of what this process keeps for itself: no data of a user can hold it."""
 
 
 class Unknown:
@@ -37,6 +40,11 @@ class Unknown:
     def __iter__(self) -> Iterator[Unknown]:
         """A list nobody knows is shown by one item."""
         yield self.read(0)
+
+    @property
+    def begins(self) -> str:
+        """What is known of its text from the beginning on."""
+        return self.shown.partition("<")[0] if self.pattern != ".*" else ""
 
     def through(self, change: str) -> Unknown:
         """The value after a change that nobody can make yet: ``<enrich[0].md5 | upper>``."""
@@ -92,7 +100,7 @@ def as_string(value: Any, edit: Callable[[str], str] = str) -> str | Unknown:
     """The text of a value, edited; what is unknown stays so, its known beginning edited."""
     if not isinstance(value, Unknown):
         return edit(str(value))
-    begins = value.shown.partition("<")[0] if value.pattern != ".*" else ""
+    begins = value.begins
     rest = Unknown(value.shown[len(begins) :], value.pattern[len(re.escape(begins)) :])
     return text_with([edit(begins), rest])
 
@@ -107,8 +115,13 @@ def marked(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is no JSON")
 
 
+def kept(value: Any) -> Any:
+    """An ``Unknown`` as JSON that this process alone reads again; as ``marked`` otherwise."""
+    if isinstance(value, Unknown):
+        return {_KEPT: [value.shown, value.pattern]}
+    raise TypeError(f"a {type(value).__name__} is no JSON")
+
+
 def revived(pairs: dict[str, Any]) -> Any:
-    """The other way, for ``json.loads(object_hook=…)``."""
-    if MARK in pairs and pairs.keys() <= {MARK, "pattern"}:
-        return Unknown(pairs[MARK], pairs.get("pattern", ".*"))
-    return pairs
+    """What ``kept`` wrote, for ``json.loads(object_hook=…)``."""
+    return Unknown(*pairs[_KEPT]) if _KEPT in pairs else pairs
