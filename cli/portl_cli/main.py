@@ -10,6 +10,8 @@ from types import FrameType
 
 import click
 
+from portl_cli.exit_codes import ENVIRONMENT_WRONG, FAILED, INTERRUPTED, JOB_WRONG
+
 COMMANDS = {
     "build": "Compile every job and write what deployment needs.",
     "check": "Say what is wrong with a job, and where.",
@@ -19,16 +21,6 @@ COMMANDS = {
     "run": "Run a job on this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",
 }
-
-DONE, FAILED, JOB_WRONG, ENVIRONMENT_WRONG, INTERRUPTED = 0, 1, 2, 3, 130
-EXIT_CODES = {
-    DONE: "Done.",
-    FAILED: "The run failed, or what was compared differs.",
-    JOB_WRONG: "The job is wrong, or the command line is.",
-    ENVIRONMENT_WRONG: "The environment is wrong: a variable, a server, a file or a permission.",
-    INTERRUPTED: "Interrupted, and rolled back.",
-}
-"""The exit codes of every command."""
 
 
 class _Lazy(click.Group):

@@ -10,7 +10,8 @@ from itertools import dropwhile, takewhile
 
 import click
 
-from portl_cli.main import COMMANDS, EXIT_CODES, cli
+from portl_cli.exit_codes import EXIT_CODES
+from portl_cli.main import COMMANDS, cli
 
 HEAD = """# Commands
 

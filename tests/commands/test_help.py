@@ -17,7 +17,8 @@ import click
 import pytest
 
 from flows.support import FLOW_A, ROOT, portl
-from portl_cli.main import COMMANDS, EXIT_CODES
+from portl_cli.exit_codes import EXIT_CODES
+from portl_cli.main import COMMANDS
 
 HEAVY = ("pydantic", "boto3", "httpx", "pg8000", "jinja2", "yaml", "rich", "jsonata")
 

@@ -120,9 +120,15 @@ def test_the_type_of_an_error_document_says_the_outcome(error_type, code, outcom
         code,
         outcome,
         f"score failed with {error_type}: no such row",
-        "look into the function's log",
+        "raise its timeout, or give it less to do" if code == "L105" else "mend the function, or what it is given",
         {"function": "score", "error_type": error_type, "error_message": "no such row"},
     )
+
+
+def test_the_end_of_a_functions_stack_is_kept():
+    stack = [f'  File "app.py", line {at}, in f\n' for at in range(30)]
+    problem = failed(Target("folder", "score"), "ValueError", "no", stack)
+    assert problem.detail["stack"] == [f'  File "app.py", line {at}, in f' for at in range(10, 30)]
 
 
 def test_on_aws_a_file_is_no_function():

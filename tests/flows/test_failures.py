@@ -288,3 +288,56 @@ def test_a_function_in_a_file_runs_here_and_is_refused_by_build(tmp_path: Path) 
     other = project(tmp_path, {"function: ingestor": "function: 'http://somewhere'"})
     ended = portl(tmp_path, "check", str(other))
     assert (ended.code, "J004 function" in ended.err) == (2, True), ended.err
+
+
+def test_a_database_that_is_not_there_is_the_environments_fault_and_no_function_is_called(tmp_path: Path) -> None:
+    job, file = project(tmp_path), write_records(tmp_path / "in.csv", records(2, keys=2))
+    for command in ("run", "plan"):
+        url = "postgresql://u@127.0.0.1:1/none"
+        ended = portl(tmp_path, command, str(job), "--param", f"path={file}", PG_URL=url, NOTIFY_URL="http://127.0.0.1:1")
+        assert (ended.code, ended.err[:4], "enrich" in ended.err) == (3, "D101", False), ended.err
+
+
+def test_a_function_that_fails_is_shown_with_its_line(tmp_path: Path, postgres_url: str, tables: Any, peer: Peer) -> None:
+    job = project(tmp_path, {"function: ingestor": "function: 'own.py:enrich'"})
+    (job.parent / "own.py").write_text("def enrich(event, _):\n    return 1 / 0\n", "utf-8")
+    file = write_records(tmp_path / "in.csv", records(2, keys=2))
+    ended = portl(tmp_path, "run", str(job), "--param", f"path={file}", PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    assert (ended.code, "L101 own.py:enrich failed with ZeroDivisionError" in ended.err) == (1, True), ended.err
+    assert 'own.py", line 2, in enrich' in ended.err
+
+
+def test_a_broken_schema_is_told_with_its_line(tmp_path: Path, postgres_url: str, peer: Peer) -> None:
+    job, file = project(tmp_path), write_records(tmp_path / "in.csv", [])
+    schema = job.parent / "schema.sql"
+    schema.write_text("CREATE TABLE a (n int);\n\nCREATE TABEL b (n int);\n", "utf-8")
+    arguments = ("run", str(job), "--param", f"path={file}", "--init-db")
+    ended = portl(tmp_path, *arguments, PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    assert (ended.code, f'{schema}:3: syntax error at or near "TABEL"' in ended.err) == (3, True), ended.err
+    schema.write_bytes(b"-- \xff")
+    ended = portl(tmp_path, *arguments, PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    assert (ended.code, "V124" in ended.err, "Traceback" in ended.err) == (3, True, False), ended.err
+
+
+def test_a_folder_for_runs_that_cannot_be_made_is_the_environments_fault(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("", "utf-8")
+    job, file = project(tmp_path), write_records(tmp_path / "in.csv", [])
+    ended = portl(tmp_path, "run", str(job), "--param", f"path={file}", PORTL_RUNS=str(tmp_path / "taken" / "runs"))
+    assert (ended.code, ended.err[:4]) == (3, "V130"), ended.err
+
+
+def test_ctrl_c_behind_the_commit_says_what_is_committed_and_what_is_open(
+    tmp_path: Path, postgres_url: str, tables: Any, peer: Peer
+) -> None:
+    httpx.post(f"{peer.url}/_script", json={"status": 429, "retry_after": 30, "every": 4})
+    job, file = project(tmp_path), write_records(tmp_path / "in.csv", records(12, keys=12))
+    process = start(tmp_path, "run", str(job), "--param", f"path={file}", PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    until(lambda: len(peer.calls()) >= 4, 30)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "interrupted: what was open is rolled back" in err) == (130, True), err
+    assert ("state   committed; " in err, " calls open" in err, "again   the same command goes on" in err) == (
+        True,
+        True,
+        True,
+    ), err

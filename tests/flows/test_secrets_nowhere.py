@@ -104,7 +104,7 @@ def test_a_database_that_refuses_the_password_does_not_tell_it(tmp_path: Path, w
     wrong = writer_url.replace(quote(PASSWORD, safe=""), quote(WEB, safe=""))
     for command in ("run", "plan"):
         ended = portl(tmp_path, command, str(job), "--param", f"path={file}", PG_URL=wrong, NOTIFY_URL=peer.url, **SECRETS)
-        assert (ended.code, "D107" in ended.err) == (1, True), ended.err
+        assert (ended.code, "D107" in ended.err) == (3, True), ended.err
         assert leaks(tmp_path, ended) == []
 
 

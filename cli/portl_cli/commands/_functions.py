@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class LocalInvoker:
         answer = self._link.invoke(self._name(target), json.loads(payload))
         if isinstance(answer, Succeeded):
             return None if event else answer.payload
-        raise failed(target, answer.error_type, answer.error_message)
+        raise failed(target, answer.error_type, answer.error_message, answer.stack_trace)
 
     def _name(self, target: Target) -> str:
         if target.name not in self._folders:
@@ -95,4 +96,5 @@ def _called(target: Target, function: Callable[[Any, Any], Any], payload: Any) -
     try:
         return function(payload, None)
     except (Exception, SystemExit) as problem:
-        raise failed(target, type(problem).__name__, str(problem)) from problem
+        stack = traceback.format_list(traceback.extract_tb(problem.__traceback__)[1:])
+        raise failed(target, type(problem).__name__, str(problem), stack) from problem

@@ -74,11 +74,18 @@ def consequence(told: Told) -> str:
     job, outcome = told.job, told.outcome
     scope = job.transaction.scope if job.transaction else None
     if scope == "db" and not told.committed:
-        called = outcome.total("called")
-        return "nothing was written" + (" and no API was called" if not called else f"; {called:,} calls had been made before")
+        called, invoked = outcome.total("called"), outcome.total("invoked")
+        calls = f"; {_many(called, 'call')} had been made before" if called else " and no API was called"
+        return f"nothing was written{calls}" + (f"; {_many(invoked, 'function call')} had been made before" if invoked else "")
     if scope == "db":
-        return f"committed; {_open_calls(job, outcome, told.run_folder):,} calls open"
-    return "what was committed before stays; the run folder says what"
+        return f"committed; {_many(_open_calls(job, outcome, told.run_folder), 'call')} open"
+    written = [f"{table}: {sum(counts.values()):,} records" for table, counts in tables(job, outcome).items() if counts]
+    kept = f"committed before, and stays: {', '.join(written)}" if written else "of the tables nothing was written"
+    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _open_calls(job: Job, outcome: Outcome, run_folder: Path) -> int:

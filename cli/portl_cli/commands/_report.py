@@ -12,6 +12,7 @@ from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
 from portl_cli.commands._outcome import Told, consequence, first_error, tables
 
+MOST_PATHS = 8
 PRICE_PER_TRANSITION = 0.025 / 1000
 """US dollars, Standard Workflows, us-east-1. https://aws.amazon.com/step-functions/pricing/ (2026-11)"""
 
@@ -33,8 +34,7 @@ def summary(told: Told) -> Iterator[str]:
     if outcome.total(REPLAYED):
         yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
-    for what, count in sorted(_received(told).items()):
-        yield f"  the peer received {count:,} {what}"
+    yield from _received(told)
     transitions = told.ended.transitions
     yield f"  state transitions {transitions:,}, on AWS about ${transitions * PRICE_PER_TRANSITION:.4f}"
     yield f"  run folder {os.path.relpath(told.run_folder)}"
@@ -54,8 +54,15 @@ def summary_document(told: Told) -> dict[str, Any]:
     }
 
 
-def _received(told: Told) -> Counter[str]:
-    return Counter(f"{call['method']} {call['path']}" for call in told.calls or ())
+def _received(told: Told) -> Iterator[str]:
+    """What a peer received: by method and path, or where paths hold keys by method alone."""
+    whole = Counter((call["method"], call["path"].partition("?")[0]) for call in told.calls or ())
+    if len(whole) <= MOST_PATHS:
+        yield from (f"  the peer received {count:,} {method} {path}" for (method, path), count in sorted(whole.items()))
+        return
+    for method in sorted({method for method, _ in whole}):
+        counts = [count for (each, _), count in whole.items() if each == method]
+        yield f"  the peer received {sum(counts):,} {method} on {len(counts):,} paths"
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -63,9 +70,14 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def failure_of(told: Told) -> Iterator[str]:
-    """The lines of a run that failed, with what it leaves behind."""
-    yield from failure(told.job, told.job_file, first_error(told.run_folder), _cause(told))
+    """The lines of a run that failed or was interrupted, with what it leaves behind."""
+    if told.ended.status == "ABORTED":
+        yield "interrupted: what was open is rolled back"
+    else:
+        yield from failure(told.job, told.job_file, first_error(told.run_folder), _cause(told))
     yield f"  state   {consequence(told)}"
+    if told.job.run_key is not None:
+        yield "  again   the same command goes on: what is committed is answered as before, calls keep their idempotency keys"
     yield f"  run     {os.path.relpath(told.run_folder)}"
 
 
@@ -98,6 +110,8 @@ def failure(job: Job, file: Path, error: Mapping[str, Any] | None, cause: str) -
             yield f"  values  {', '.join(map(str, detail['params']))}"
     if detail.get("url"):
         yield f"  request {detail.get('method', '')} {detail['url']}"
+    for line in (line for entry in detail.get("stack", ())[-1:] for line in str(entry).splitlines()):
+        yield f"  at      {line.strip()}"
     if error.get("hint"):
         yield f"  to do   {error['hint']}"
 

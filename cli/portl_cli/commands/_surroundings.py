@@ -18,8 +18,8 @@ from portl.connections import (
     use_invoker,
     variables,
 )
-from portl.errors import MissingVariable, SetupError
-from portl.jobs import DATABASES, Job
+from portl.errors import DatabaseError, MissingVariable, SetupError
+from portl.jobs import DATABASES, Job, used_databases
 from portl.runs import use_progress
 from portl_cli.commands._functions import job_specs
 from portl_cli.commands._hosts import Host, HostName, start_host
@@ -61,6 +61,7 @@ def surroundings(
             _serve(project, job, run_folder, found, stack)
         _demand(job)
         register_secrets(job)
+        _reach_databases(job)
         stack.callback(use_invoker, None)
         stack.callback(use_progress, None)
         stack.callback(started.close)  # before the servers end: what is open there rolls back while they can hear it
@@ -80,6 +81,13 @@ def _demand(job: Job) -> None:
         secret = any(name.startswith("PORTL_SECRET_") for name in absent)
         hint = "export it" if secret else "export it, or try the job with --demo"
         raise MissingVariable(text, code="V101", hint=hint)
+
+
+def _reach_databases(job: Job) -> None:
+    """A database that cannot be reached is told before the first function is called."""
+    with Connections(job.connections) as connections:
+        for name in used_databases(job):
+            connections.get(name)
 
 
 def register_secrets(job: Job, *, leave_missing: bool = False) -> None:
@@ -141,5 +149,18 @@ def _apply(job: Job, name: str, file: Path) -> None:
     with Connections(job.connections) as connections:
         database = connections.get(name)
         with database.transaction():
-            for statement in split_statements(file.read_text("utf-8")):
-                database.execute(statement)
+            text, at = _script(file), 0
+            for statement in split_statements(text):
+                at = text.index(statement, at)
+                try:
+                    database.execute(statement)
+                except DatabaseError as problem:
+                    line = text.count("\n", 0, at) + 1
+                    raise SetupError(f"{file}:{line}: {problem.message}", code=problem.code, hint=problem.hint) from problem
+
+
+def _script(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise SetupError(f"{file} is not UTF-8", code="V124", hint="save it as UTF-8") from problem

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
+from portl.errors import SetupError
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._hosts import HostName
-from portl_cli.commands._outcome import Told, read_outcome
+from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
@@ -25,6 +26,7 @@ from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled
 from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
+from portl_cli.exit_codes import FAILED, INTERRUPTED
 
 
 @click.command("run")
@@ -97,16 +99,19 @@ def command(
         ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
         display.close()
         calls = around.peer.calls() if around.peer else None
-        outcome = read_outcome(run_folder)
-        told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, outcome)
-        return _conclude_json(told, display) if as_json else _conclude(told)
+    told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder))
+    return _conclude_json(told, display) if as_json else _conclude(told)
 
 
 def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
     """A new run's folder, and what its functions find in their environment of it."""
     run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = runs_folder(project) / run_id
-    run_folder.mkdir(parents=True)
+    try:
+        run_folder.mkdir(parents=True)
+    except OSError as problem:
+        hint = "set PORTL_RUNS to a folder that can be written"
+        raise SetupError(f"{run_folder} cannot be made: {problem.strerror}", code="V130", hint=hint) from problem
     os.environ["PORTL_RUNS"] = str(run_folder.parent)
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
@@ -128,6 +133,8 @@ def _execute(
     run_id = Path(os.environ["PORTL_LOG"]).parent.name
     try:
         return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event, limits=limits)
+    except KeyboardInterrupt:
+        return Execution("ABORTED", None, None, None, [], 0)
     finally:
         watched.close()
 
@@ -139,13 +146,16 @@ def _conclude(told: Told) -> int:
         return 0
     for line in failure_of(told):
         click.echo(redact(line), err=True)
-    return 1
+    return INTERRUPTED if told.ended.status == "ABORTED" else FAILED
 
 
 def _conclude_json(told: Told, display: Display) -> int:
-    succeeded = told.ended.status == "SUCCEEDED"
-    if succeeded:
-        display.event("run_succeeded", run=told.run_folder.name, folder=str(told.run_folder), summary=summary_document(told))
-    else:
-        display.event("run_failed", run=told.run_folder.name, folder=str(told.run_folder), error=failure_document(told))
-    return 0 if succeeded else 1
+    about = {"run": told.run_folder.name, "folder": str(told.run_folder)}
+    if told.ended.status == "SUCCEEDED":
+        display.event("run_succeeded", **about, summary=summary_document(told))
+        return 0
+    if told.ended.status == "ABORTED":
+        display.event("run_interrupted", **about, state=consequence(told))
+        return INTERRUPTED
+    display.event("run_failed", **about, error=failure_document(told))
+    return FAILED

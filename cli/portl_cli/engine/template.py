@@ -92,6 +92,8 @@ _Loader.add_multi_constructor("!", _tag)
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise SetupError(f"{path} is not UTF-8", code="V202", hint="save it as UTF-8") from problem
     except OSError as problem:
         raise SetupError(f"cannot read {path}: {problem.strerror}", code="V201", hint="run inside a Portl project") from problem
     try:

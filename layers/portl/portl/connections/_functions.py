@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,6 +13,7 @@ from portl.errors import OUTCOMES, FunctionError
 _ARN = re.compile(r"^arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$")
 _FILE = re.compile(r"^(?P<file>[^:]+\.py):(?P<function>[A-Za-z_]\w*)$")
 _FOLDER = re.compile(r"^[A-Za-z][\w-]*$")
+STACK_LINES = 20
 MOST_BYTES = {False: 6 * 1024 * 1024, True: 1024 * 1024}
 """Payload limits of synchronous and asynchronous invocations. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
@@ -78,15 +79,18 @@ class LambdaConnection:
         return {"function": self._target.name}
 
 
-def failed(target: Target, error_type: str, message: str) -> FunctionError:
-    """The error for a function that answered an error document."""
+def failed(target: Target, error_type: str, message: str, stack: Sequence[str] = ()) -> FunctionError:
+    """The error for a function that answered an error document; ``stack`` is its stackTrace."""
     outcome = error_type if error_type in OUTCOMES and error_type != "RetryAfter" else "Permanent"
     code = "L101"
     if error_type in ("Sandbox.Timedout", "Lambda.Unknown"):
         code, outcome = "L105", "Transient"
     text = f"{target.name} failed with {error_type}: {message}"
-    detail = {"function": target.name, "error_type": error_type, "error_message": message}
-    return FunctionError(text, code=code, hint="look into the function's log", outcome=outcome, detail=detail)
+    detail: dict[str, Any] = {"function": target.name, "error_type": error_type, "error_message": message}
+    if stack:
+        detail["stack"] = [str(line).rstrip() for line in stack][-STACK_LINES:]
+    hint = "raise its timeout, or give it less to do" if code == "L105" else "mend the function, or what it is given"
+    return FunctionError(text, code=code, hint=hint, outcome=outcome, detail=detail)
 
 
 _PATIENT: dict[str, Any] = {"read_timeout": 905, "retries": {"total_max_attempts": 1}}
@@ -121,7 +125,8 @@ class Boto3Invoker:
         body = answer["Payload"].read()
         document: Any = json.loads(body) if body else None
         if answer.get("FunctionError"):
-            raise failed(target, str(document.get("errorType", "Unhandled")), str(document.get("errorMessage", "")))
+            kind, text = str(document.get("errorType", "Unhandled")), str(document.get("errorMessage", ""))
+            raise failed(target, kind, text, document.get("stackTrace") or ())
         return document
 
 
