@@ -37,6 +37,8 @@ from portl_cli.scaffold._sql import quoted, schema
         (["{broken"], "text", ()),
         (["", ""], "text", ()),
         (["12345678901234567890"], "decimal", ()),
+        (["1" * 200], "text", ()),
+        (["1\u0661"], "text", ()),
     ],
 )
 def test_a_columns_type_is_guessed_only_where_every_value_has_it(

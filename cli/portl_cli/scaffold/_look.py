@@ -73,11 +73,11 @@ class _Guess:
 
 
 _GUESSES = (
-    _Guess("int", re.compile(r"-?(0|[1-9]\d{0,17})")),
-    _Guess("decimal", re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")),
+    _Guess("int", re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)),
+    _Guess("decimal", re.compile(r"-?(0|[1-9]\d{0,27})(\.\d{1,20})?", re.ASCII)),
     _Guess(
         "decimal",
-        re.compile(r"-?(0|[1-9]\d*|[1-9]\d{0,2}(\.\d{3})+)(,\d\d?)?"),
+        re.compile(r"-?(0|[1-9]\d{0,27}|[1-9]\d{0,2}(\.\d{3}){1,9})(,\d\d?)?", re.ASCII),
         ({"parse_number": {"decimal": ",", "group": "."}},),
     ),
     _Guess("bool", re.compile(r"true|false|yes|no", re.IGNORECASE)),
