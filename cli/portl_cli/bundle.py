@@ -17,6 +17,8 @@ _PATTERNS = ("template.yaml", "samconfig.toml", "layers/*/*", "functions/*/*")
 BEGIN = "  # portl build begin: written from statemachines/*/job.yaml; not edited by hand\n"
 END = "  # portl build end\n"
 """The marks around what ``portl build`` writes into a template."""
+EXAMPLES = "  # Examples that the jobs of this repository call.\n"
+"""The template's line before its example functions, the last before ``BEGIN``: no job needs them but those that name them."""
 
 
 def bundle() -> Path:

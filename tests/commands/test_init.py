@@ -215,16 +215,26 @@ def test_with_deploy_the_folder_can_be_built_and_its_function_is_one_of_the_temp
     ended = init(tmp_path, "--kind", "lambda-to-api", "--name", "j", "--deploy")
     assert ended.code == 0, ended.err
     template = load_template(tmp_path / "template.yaml")
-    assert {function.code_dir.name for function in template.functions.values()} == {
-        *(path.name for path in (ROOT / "functions").iterdir()),
-        "j_feed",
-    }
+    steps = {path.name for path in (ROOT / "functions").iterdir()} - {"feed", "ingestor"}
+    assert {function.code_dir.name for function in template.functions.values()} == {*steps, "j_feed"}
+    assert {path.name for path in (tmp_path / "functions").iterdir()} == {*steps, "j_feed"}
     assert template.machines == {}
     assert (tmp_path / "layers/portl/portl/errors.py").read_bytes() == (ROOT / "layers/portl/portl/errors.py").read_bytes()
     assert portl(tmp_path, "build").code == 0
     assert portl(tmp_path, "build", "--check").code == 0
     assert list(load_template(tmp_path / "template.yaml").machines) == ["JMachine"]
     assert "the peer received 3 POST /records" in demo(tmp_path).out
+
+
+def test_deploy_keeps_the_example_function_that_a_job_names_and_only_that(tmp_path: Path) -> None:
+    named = init(tmp_path, "--kind", "lambda-to-api", "--name", "j", "--function", "feed")
+    assert named.code == 0, named.err
+    assert init(tmp_path, "--deploy").code == 0
+    template = load_template(tmp_path / "template.yaml")
+    assert {"FeedFunction", "IngestorFunction"} & set(template.functions) == {"FeedFunction"}
+    assert (tmp_path / "functions/feed/app.py").read_bytes() == (ROOT / "functions/feed/app.py").read_bytes()
+    assert not (tmp_path / "functions/ingestor").exists()
+    assert (portl(tmp_path, "build").code, portl(tmp_path, "build", "--check").code) == (0, 0)
 
 
 def test_deploy_alone_makes_a_folder_with_jobs_one_that_can_be_built(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ def files(folder: Path) -> set[str]:
 
 
 def take_defaults(terminal: Terminal, kind: str) -> None:
-    terminal.answer("Write it, and functions/ and layers/?", "")
     terminal.answer("Kind, by its number or name", kind)
     for question in DEFAULTS:
         terminal.answer(question, "")
@@ -31,6 +30,8 @@ def test_every_default_taken_leads_to_a_job_that_is_right(tmp_path: Path) -> Non
         assert terminal.ended() == 0
         for shown in ("job: people", f"  {FOLDER}/job.yaml", f"portl check {FOLDER}", f"portl run {FOLDER} --demo"):
             assert shown in terminal.seen
+        assert terminal.seen.startswith("What shall the job do?")
+        assert "(to deploy it later: portl init --deploy, then portl build)" in terminal.seen
     written = {f"{FOLDER}/job.yaml", f"{FOLDER}/people.csv", f"{FOLDER}/schema.sql", ".gitignore"}
     assert files(tmp_path) == written
     assert portl(tmp_path, "check", FOLDER).code == 0
@@ -39,7 +40,6 @@ def test_every_default_taken_leads_to_a_job_that_is_right(tmp_path: Path) -> Non
 def test_the_answers_of_a_whole_session_stand_in_the_job_and_it_runs(tmp_path: Path) -> None:
     (tmp_path / "Stock list.csv").write_text("SKU;Amount;Seen on\nA-1;1.250,50;01.02.2026\nB-2;3,00;28.02.2026\n", "utf-8")
     with Terminal(tmp_path, "init", "--if-exists", "cancel") as terminal:
-        terminal.answer("Write it, and functions/ and layers/?", "n")
         terminal.answer("Kind", "csv-to-lambda-to-postgres")
         terminal.answer("CSV file", "Stock list.csv")
         terminal.wait_for("SKU (text), Amount (decimal), Seen on (date)")
@@ -64,8 +64,6 @@ def test_the_answers_of_a_whole_session_stand_in_the_job_and_it_runs(tmp_path: P
 def test_a_wrong_answer_is_explained_and_asked_again(tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text('a,b\n"1,2\n', "utf-8")
     with Terminal(tmp_path, "init", "--columns", "code, name") as terminal:
-        terminal.answer("Write it, and functions/ and layers/?", "perhaps")
-        terminal.answer("Error: invalid input", "n")
         terminal.answer("Kind", "9")
         terminal.wait_for("Error: '9' is no kind of job: a number from 1 to 7, or one of csv-to-postgres")
         terminal.answer("Kind", "postgres-to-api")
@@ -96,7 +94,6 @@ def test_a_csv_that_cannot_be_read_is_said_with_its_line_and_asked_for_again(tmp
         assert terminal.ended() == 2
         assert "--csv: a quote opened on this line is never closed (broken.csv line 3)" in terminal.seen
     with Terminal(tmp_path, "init", "--kind", "csv-to-api") as terminal:
-        terminal.answer("Write it, and", "")
         terminal.answer("CSV file", "nowhere.csv")
         terminal.wait_for("Error: nowhere.csv is not there")
         terminal.wait_for("CSV file")
@@ -106,7 +103,7 @@ def test_a_csv_that_cannot_be_read_is_said_with_its_line_and_asked_for_again(tmp
 @pytest.mark.parametrize("questions", [0, 1, 4])
 def test_ctrl_c_at_a_question_leaves_nothing(tmp_path: Path, questions: int) -> None:
     with Terminal(tmp_path, "init") as terminal:
-        asked = ["Write it, and functions/", "Kind", *DEFAULTS]
+        asked = ["Kind", *DEFAULTS]
         for question in asked[:questions]:
             terminal.answer(question, "")
         terminal.wait_for(asked[questions])
@@ -132,7 +129,6 @@ def test_a_job_that_is_there_is_kept_unless_the_user_says_otherwise(tmp_path: Pa
     arguments = ("init", "--kind", "csv-to-postgres", "--name", "people", "--columns", "code", "--key", "code", "--table", "t")
     for choice, code in (("", 130), ("cancel", 130), ("overwrite", 0)):
         with Terminal(tmp_path, *arguments, "--database-var", "PG_URL") as terminal:
-            terminal.answer("Write it, and", "")
             terminal.answer(f"{FOLDER}/job.yaml is there already (overwrite, append, cancel) [cancel]", choice)
             if code == 0:
                 assert job.read_text("utf-8") == before

@@ -16,6 +16,7 @@ from portl_cli.scaffold import (
     Answers,
     Column,
     Kind,
+    Seen,
     api_path,
     columns_from_text,
     function_target,
@@ -133,14 +134,24 @@ def _source(asking: Asking, kind: Kind) -> tuple[str | None, tuple[Column, ...],
         if not text.strip():
             return None, (), ()
         seen = look(Path(text.strip()))
+        _say(text.strip(), seen, types=asking.terminal)
         return text.strip(), seen.columns, seen.key
 
     if "columns" in asking.given and "csv" not in asking.given:
         return None, (), ()
-    found = asking.answer("csv", "CSV file to read its columns from (Enter: write a sample)", read, "")
-    if found[0] and asking.terminal:
-        click.echo("  " + ", ".join(f"{column.source} ({column.type})" for column in found[1]))
-    return found
+    return asking.answer("csv", "CSV file to read its columns from (Enter: write a sample)", read, "")
+
+
+def _say(csv: str, seen: Seen, *, types: bool) -> None:
+    """How much of the file was read, and what it says about the columns."""
+    if seen.whole:
+        click.echo(f"{csv}: read as a whole ({seen.records:,} record{'s' * (seen.records != 1)})")
+    else:
+        click.echo(
+            f"{csv}: the first {seen.records:,} records were read; every column is text, as a later one may hold anything"
+        )
+    if types:
+        click.echo("  " + ", ".join(f"{column.source} ({column.type})" for column in seen.columns))
 
 
 def _name_of(csv: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -76,7 +77,7 @@ def command(*, if_exists: str | None, deploy: bool, project: Path, yes: bool, **
 
 def _init(asking: Asking, start: Path, if_exists: str | None, *, deploy: bool) -> int:
     project = find_project(start)
-    around = _around(asking, project, deploy=deploy)
+    around = _around(project, deploy=deploy)
     if deploy and not asking.given and project.jobs:
         return _write_around(project, around)
     own = TEMPLATE in around or not project.bundled
@@ -101,18 +102,22 @@ def _init(asking: Asking, start: Path, if_exists: str | None, *, deploy: bool) -
     return 0
 
 
-def _around(asking: Asking, project: Project, *, deploy: bool) -> dict[str, str]:
+def _around(project: Project, *, deploy: bool) -> dict[str, str]:
     """What the project itself lacks."""
     if not project.bundled:
         return {}
     files = {} if (project.root / ".gitignore").exists() else {".gitignore": IGNORED}
-    if not deploy and asking.terminal and not asking.defaults:
-        question = f"There is no {TEMPLATE} here, which only a deployment needs. Write it, and functions/ and layers/?"
-        deploy = click.confirm(question, default=False)
     if not deploy:
         return files
-    found = {path: text for path, text in deployment_files().items() if not (project.root / path).exists()}
+    needed = deployment_files(_functions(project))
+    found = {path: text for path, text in needed.items() if not (project.root / path).exists()}
     return {**files, **found}
+
+
+def _functions(project: Project) -> set[str]:
+    """What the project's jobs invoke. A job that is wrong is told of when it is built."""
+    jobs = [read_job(job) for job in project.jobs if _readable(job)]
+    return {str(spec.get("function")) for job in jobs for spec in job.connections.values() if spec.get("type") == "lambda"}
 
 
 def _write_around(project: Project, around: Mapping[str, str]) -> int:
@@ -223,6 +228,15 @@ def _many(path: str) -> bool:
     return path.startswith(("functions/", "layers/"))
 
 
+def _needed(root: Path, answers: Answers) -> str:
+    """The parameters that a run must be given; the last of them is that of the CSV, where that lies outside the project."""
+    params = read_job(root / folder(answers) / JOB).params
+    required = {name: "…" for name, spec in params.items() if spec.required}
+    if answers.csv is not None and Path(answers.csv).is_absolute():
+        required[[*required][-1]] = answers.csv
+    return "".join(f" --param {shlex.quote(f'{name}={value}')}" for name, value in required.items())
+
+
 def _next(root: Path, answers: Answers, *, own: bool) -> None:
     job = folder(answers)
     context = click.get_current_context().find_root()
@@ -231,10 +245,13 @@ def _next(root: Path, answers: Answers, *, own: bool) -> None:
     click.echo("written; next")
     if root != Path.cwd():
         click.echo(f"  cd {os.path.relpath(root)}")
-    for name in ("check", "plan"):
+    needed = _needed(root, answers)
+    for name, params in (("check", ""), ("plan", needed)):
         if name in known:
-            click.echo(f"  portl {name} {job}")
-    click.echo(f"  portl run {job} --demo")
+            click.echo(f"  portl {name} {job}{params}")
+    click.echo(f"  portl run {job} --demo{needed}")
+    if not own:
+        click.echo("  (to deploy it later: portl init --deploy, then portl build)")
     if own and not (answers.function and answers.function.kind == "file"):
         click.echo("  portl build")
     if answers.function is not None and answers.function.kind == "file":

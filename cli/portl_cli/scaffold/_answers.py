@@ -66,7 +66,11 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything a new job is made of. ``csv`` is the user's file, or None for a sample (``stem``.csv, else ``name``.csv)."""
+    """Everything a new job is made of.
+
+    ``csv`` is the user's file: its path from the project's folder, a whole one where it lies elsewhere; or None for a
+    sample (``stem``.csv, else ``name``.csv).
+    """
 
     kind: Kind
     name: str

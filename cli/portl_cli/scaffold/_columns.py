@@ -23,6 +23,8 @@ SQL_TYPES: Mapping[str, str] = {
 }
 """PostgreSQL's type for each type of a mapping."""
 
+_SYSTEM = frozenset({"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"})
+"""Columns that every table has. https://www.postgresql.org/docs/current/ddl-system-columns.html"""
 _IDENTIFIER_BYTES = 63
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -79,10 +81,11 @@ def columns_from_text(text: str) -> tuple[Column, ...]:
 
 
 def database_names(sources: Iterable[str]) -> list[str]:
-    """A plain SQL name for each column, no two the same: ``First Name`` is ``first_name``."""
+    """A plain SQL name for each column, no two the same: ``First Name`` is ``first_name``, and ``xmin`` is ``xmin_``."""
     found: list[str] = []
     for at, source in enumerate(sources, 1):
         wanted = plain_name(source) or f"column_{at}"
+        wanted += "_" * (wanted in _SYSTEM)
         name, number = wanted, 2
         while name in found:
             name, number = f"{wanted}_{number}", number + 1

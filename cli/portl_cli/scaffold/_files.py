@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
 from portl.connections import Target
 from portl.errors import SetupError
-from portl_cli.bundle import BEGIN, END, deployment
+from portl_cli.bundle import BEGIN, END, EXAMPLES, deployment
 from portl_cli.compile import logical_id
 from portl_cli.scaffold._answers import Answers
 from portl_cli.scaffold._job import added, job_text
 from portl_cli.scaffold._samples import csv_text, enriching_function, records, source_function
 from portl_cli.scaffold._sql import sample_rows, schema
 
+_RESOURCE = re.compile(r"^  \w+:\n(?:    .*\n|\n)+", re.MULTILINE)
+_CODE = re.compile(r"CodeUri: functions/(\w+)/")
 IGNORED = "# What runs leave behind.\n.portl/\n"
 
 
@@ -83,12 +86,25 @@ def _with(template: str, target: Target) -> str:
     return before + resource + begin + after
 
 
-def deployment_files() -> dict[str, str]:
-    """What makes a folder one that can be deployed: the template without any job, the functions, the layer."""
+def deployment_files(used: Collection[str] = ()) -> dict[str, str]:
+    """What makes a folder one that can be deployed: the template without any job, the functions, the layer.
+
+    Of the example functions only those in the folders ``used``, which jobs of the project name.
+    """
     files = dict(deployment())
     before, begin, rest = files["template.yaml"].partition(BEGIN)
     _, end, after = rest.partition(END)
-    return {**files, "template.yaml": before + begin + end + after}
+    before, left_out = _without_examples(before, used)
+    kept = {path: text for path, text in files.items() if not path.startswith(tuple(f"functions/{name}/" for name in left_out))}
+    return {**kept, "template.yaml": before + begin + end + after}
+
+
+def _without_examples(template: str, used: Collection[str]) -> tuple[str, set[str]]:
+    """The template without the examples that are not used, and their folders."""
+    head, mark, examples = template.partition(EXAMPLES)
+    resources = {_CODE.findall(text)[0]: text for text in _RESOURCE.findall(examples)}
+    kept = "".join(text for name, text in resources.items() if name in used)
+    return head + (mark + kept if kept else ""), {name for name in resources if name not in used}
 
 
 def shown_first(paths: dict[str, str]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import PurePath
 from typing import Any
 
 from portl_cli.scaffold._answers import Answers
@@ -44,11 +46,13 @@ class Parts:
 
 
 def parts(answers: Answers, sample: str, names: Names) -> Parts:
-    """The parts of the job. ``sample`` is what its file parameter says when nothing is given."""
+    """The parts of the job. ``sample`` is the file that it reads when no other is given."""
     kind = answers.kind
     params: dict[str, Any] = {}
     if kind.source == "csv":
-        params[names.path] = {"type": "string", "default": sample, "description": "the CSV file"}
+        # A path outside the project is one of this machine: it is given to each run, and kept nowhere.
+        start = {"required": True} if PurePath(sample).is_absolute() else {"default": sample}
+        params[names.path] = {"type": "string", **start, "description": "the CSV file"}
     if kind.source == "lambda":
         params[names.batch_id] = {"type": "string", "default": "demo", "description": "which records the function is asked for"}
     transaction = {"scope": "db", "connection": names.database} if kind.target == "postgres" else None
@@ -124,7 +128,12 @@ def added(answers: Answers) -> dict[str, str]:
     if not answers.kind.enriched:
         return {}
     taken = {column.name for column in answers.columns}
-    return {f"enriched_{name}" if name in taken else name: name for name in ANSWER}
+    return {_free(name, taken): name for name in ANSWER}
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    numbered = (f"enriched_{wanted}_{number}" for number in count(2))
+    return next(name for name in chain((wanted, f"enriched_{wanted}"), numbered) if name not in taken)
 
 
 def _answered(answers: Answers, names: Names) -> dict[str, str]:
@@ -157,7 +166,8 @@ def job_text(answers: Answers, sample: str, folder: str) -> str:
 
 def _lines(answers: Answers, found: Parts, folder: str) -> Iterator[str]:
     yield f"# {answers.kind.title[0].upper()}{answers.kind.title[1:]}."
-    yield f"# To try it: portl run {folder} --demo"
+    needs = "".join(f" --param {name}=…" for name, spec in found.params.items() if spec.get("required"))
+    yield f"# To try it: portl run {folder} --demo{needs}"
     yield "version: 2"
     yield f"job: {inline(answers.name)}"
     if found.params:

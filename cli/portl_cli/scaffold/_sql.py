@@ -31,7 +31,13 @@ def schema(table: str, columns: Sequence[Column], key: Sequence[str], more: Iter
     lines += [f"{quoted(name)} text" for name in more]
     lines.append(f"{'PRIMARY KEY' if 'id' in names else 'UNIQUE'} ({', '.join(map(quoted, key))})")
     head = f"-- The table of {job}. Applied by `portl run --init-db` and by the demo; applying it again changes nothing.\n\n"
-    return head + f"CREATE TABLE IF NOT EXISTS {quoted(table)} (\n  " + ",\n  ".join(lines) + "\n);\n"
+    return head + _schema_first(table) + f"CREATE TABLE IF NOT EXISTS {quoted(table)} (\n  " + ",\n  ".join(lines) + "\n);\n"
+
+
+def _schema_first(table: str) -> str:
+    """``public`` is there in any database, and asking for it again needs a right that few users have."""
+    name, dot, _ = table.partition(".")
+    return f"CREATE SCHEMA IF NOT EXISTS {quoted(name)};\n\n" if dot and name != "public" else ""
 
 
 def sample_rows(table: str, columns: Sequence[Column], key: Sequence[str], records: Iterable[Mapping[str, str]]) -> str:
