@@ -418,12 +418,27 @@ def test_a_function_cleans_up_when_its_host_is_interrupted_while_it_waits_for_it
     assert Path(f"{pids}.cleaned").exists()
 
 
+PARENT = """
+import os, pathlib, subprocess, sys, time
+def handler(event, context):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    pathlib.Path(event).write_text(f"{{os.getpid()}} {{child.pid}}")
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        {reaction}
+"""
+REACTIONS = {"lets_it_through": "raise", "comes_back": "return None", "ends_its_process": "os._exit(0)"}
+
+
 @NAMES
-def test_no_process_is_left_when_the_host_itself_is_killed(function, tmp_path, name):
-    sleeper = function(SLEEPER)
+@pytest.mark.parametrize(
+    "code", [SLEEPER, *(PARENT.format(reaction=reaction) for reaction in REACTIONS.values())], ids=["ignores_it", *REACTIONS]
+)
+def test_no_process_is_left_when_the_host_itself_is_killed_whatever_the_handler_does_about_it(function, tmp_path, name, code):
     pids = tmp_path / "pids"
-    arguments = [sys.executable, "-c", SCRIPT.format(name=name), str(sleeper.code_dir), str(pids)]
-    parent = subprocess.Popen(arguments)
+    arguments = [sys.executable, "-c", SCRIPT.format(name=name), str(function(code).code_dir), str(pids)]
+    parent = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
     until(lambda: pids.exists() and " " in pids.read_text())
     parent.kill()
     parent.wait()
