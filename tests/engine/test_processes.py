@@ -15,23 +15,12 @@ import pytest
 
 from engine.support import machine, processor, run, task
 from portl.errors import SetupError
-from portl_cli.engine import Failed, Function, Hook, InlineHost, IsolateHost, Limits, Succeeded, WorkerHost
+from portl_cli.engine import Failed, Hook, InlineHost, IsolateHost, Limits, Succeeded, WorkerHost
 from portl_cli.engine._processes.isolated import demand_client
 
 WAIT_S = 30
 linux = pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client runs on Linux only")
 HOSTS = [pytest.param(WorkerHost, id="workers"), pytest.param(IsolateHost, id="isolate", marks=linux)]
-
-
-@pytest.fixture
-def function(tmp_path):
-    def write(code: str, name: str = "F", **fields) -> Function:
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "app.py").write_text(code)
-        return Function(name=name, code_dir=folder, handler="app.handler", **{"timeout": WAIT_S, **fields})
-
-    return write
 
 
 @pytest.fixture(params=HOSTS)
