@@ -15,23 +15,12 @@ import pytest
 
 from engine.support import machine, processor, run, task
 from portl.errors import SetupError
-from portl_cli.engine import Failed, Function, Hook, InlineHost, IsolateHost, Limits, Succeeded, WorkerHost
+from portl_cli.engine import Failed, Hook, InlineHost, IsolateHost, Limits, Succeeded, WorkerHost
 from portl_cli.engine._processes.isolated import demand_client
 
 WAIT_S = 30
 linux = pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client runs on Linux only")
 HOSTS = [pytest.param(WorkerHost, id="workers"), pytest.param(IsolateHost, id="isolate", marks=linux)]
-
-
-@pytest.fixture
-def function(tmp_path):
-    def write(code: str, name: str = "F", **fields) -> Function:
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "app.py").write_text(code)
-        return Function(name=name, code_dir=folder, handler="app.handler", **{"timeout": WAIT_S, **fields})
-
-    return write
 
 
 @pytest.fixture(params=HOSTS)
@@ -418,12 +407,27 @@ def test_a_function_cleans_up_when_its_host_is_interrupted_while_it_waits_for_it
     assert Path(f"{pids}.cleaned").exists()
 
 
+PARENT = """
+import os, pathlib, subprocess, sys, time
+def handler(event, context):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    pathlib.Path(event).write_text(f"{{os.getpid()}} {{child.pid}}")
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        {reaction}
+"""
+REACTIONS = {"lets_it_through": "raise", "comes_back": "return None", "ends_its_process": "os._exit(0)"}
+
+
 @NAMES
-def test_no_process_is_left_when_the_host_itself_is_killed(function, tmp_path, name):
-    sleeper = function(SLEEPER)
+@pytest.mark.parametrize(
+    "code", [SLEEPER, *(PARENT.format(reaction=reaction) for reaction in REACTIONS.values())], ids=["ignores_it", *REACTIONS]
+)
+def test_no_process_is_left_when_the_host_itself_is_killed_whatever_the_handler_does_about_it(function, tmp_path, name, code):
     pids = tmp_path / "pids"
-    arguments = [sys.executable, "-c", SCRIPT.format(name=name), str(sleeper.code_dir), str(pids)]
-    parent = subprocess.Popen(arguments)
+    arguments = [sys.executable, "-c", SCRIPT.format(name=name), str(function(code).code_dir), str(pids)]
+    parent = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
     until(lambda: pids.exists() and " " in pids.read_text())
     parent.kill()
     parent.wait()

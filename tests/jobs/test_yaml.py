@@ -150,3 +150,40 @@ def test_a_key_that_stands_twice_is_told_and_the_first_one_counts(text, expected
     (twice,) = document.problems
     line, column, key, value = expected
     assert (twice.line, twice.column, str(twice), document.value) == (line, column, f'the key "{key}" stands twice', value)
+
+
+YAML_1_1_BREAKS = pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"], ids=["NEL", "LS", "PS"])
+WRITTEN = {"plain": "a{}b", "double": '"a{}b"', "single": "'a{}b'", "block": "|-\n  a{}b"}
+
+
+@YAML_1_1_BREAKS
+@pytest.mark.parametrize("style", WRITTEN)
+def test_what_breaks_a_line_in_yaml_1_1_alone_is_a_character_as_others_are(character, style):
+    document = read_yaml(f"x: {WRITTEN[style].format(character)}")
+    assert document.value == {"x": f"a{character}b"}
+
+
+@YAML_1_1_BREAKS
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_lines_are_counted_as_an_editor_does(character, ending):
+    lines = [f"# {character}", f'x: "a{character}b"', f"y{character}: |", f"  a{character} b", "  c ${d}", "z: 1"]
+    document = read_yaml(ending.join(lines))
+    assert document.value == {"x": f"a{character}b", f"y{character}": f"a{character} b\nc ${{d}}\n", "z": 1}
+    assert (document.place(("z",), key=True), document.place(("z",))) == ((6, 1), (6, 4))
+    assert document.place((f"y{character}",), offset=7) == (5, 5)
+
+
+@YAML_1_1_BREAKS
+@pytest.mark.parametrize(("rest", "place"), [("x: 1\nx: 2", (3, 1)), ("x: [", (2, 5)), ("x: \x00", (2, 4))])
+def test_what_is_wrong_after_such_a_character_is_told_at_its_place(character, rest, place):
+    with_one = f"# a{character}b\n{rest}"
+    try:
+        found = read_yaml(with_one).problems[0]
+    except YamlProblem as raised:
+        found = raised
+    assert (found.line, found.column) == place
+
+
+def test_characters_for_private_use_are_read_as_they_are_beside_such_a_character():
+    private = "".join(map(chr, range(0xE000, 0xE010)))
+    assert read_yaml(f"x: {private}\u2028").value == {"x": f"{private}\u2028"}

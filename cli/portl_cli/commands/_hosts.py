@@ -36,9 +36,9 @@ def start_host(
     ``on_message`` is told how far functions are. What they print goes to ``output.log`` of the run's folder.
     """
     functions, hooks = project.template.functions, [job_hook(project, job, job_folder)]
-    if name == "inline":
-        return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message)
     keep = _keeper(run_folder / "output.log")
+    if name == "inline":
+        return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
     if name == "isolate":
         return IsolateHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
     modules = [*_modules(job)]

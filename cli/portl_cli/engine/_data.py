@@ -28,6 +28,17 @@ def larger(text: str, most: float) -> bool:
     return len(text) * 4 > most and len(text.encode()) > most
 
 
+def deeper(data: Json, most: int) -> bool:
+    """Whether lists and objects stand in each other more than ``most`` deep."""
+    level = [data] if isinstance(data, (dict, list)) else []
+    for _ in range(most):
+        parts = (part for one in level for part in (one.values() if isinstance(one, dict) else one))
+        level = [part for part in parts if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return bool(level)
+
+
 def measured(data: Json, state: str, most: float) -> str:
     """Compact JSON of a state's input or output.
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import traceback
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from portl_cli.engine._data import Json, larger, to_text
+from portl_cli.engine._data import Json, deeper, larger, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+MOST_NESTED = 1000
+"""How deep an answer may be nested: what the engine's expressions can still walk through. Lambda names no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +83,48 @@ def call(handler: Callable[[], Any], request_id: str = "", most: float = inf) ->
     """Calls a handler as Lambda's Python runtime does: an exception or an answer that is no JSON becomes an error document.
 
     ``most`` is how many bytes the answer may have. KeyboardInterrupt and SystemExit go through.
+
+    Raises:
+        SystemExit: the answer holds half a surrogate pair. Lambda's runtime cannot send it and ends.
     """
     try:
         answer = handler()
     except Exception as problem:  # noqa: BLE001 - whatever a function raises is its answer
-        return Failed(type(problem).__name__, str(problem), _stack(problem), request_id)
+        failed = Failed(type(problem).__name__, str(problem), _stack(problem), request_id)
+        _demand_utf8(failed.cause())
+        return failed
     try:
         text = to_text(answer)
-        return response_too_large() if larger(text, most) else Succeeded(json.loads(text))
+        read = unmarshalled(text)
     except (TypeError, ValueError, RecursionError) as problem:
         return Failed("Runtime.MarshalError", f"Unable to marshal response: {problem}", (), request_id)
+    _demand_utf8(text)
+    return response_too_large() if larger(text, most) else Succeeded(read)
+
+
+def unmarshalled(text: str | bytes) -> Json:
+    """Reads a function's answer.
+
+    Raises:
+        ValueError: it is no JSON (NaN and Infinity are none), or nested more than 1,000 deep.
+        RecursionError: it is nested deeper than JSON can be read at all.
+    """
+    data = json.loads(text, parse_constant=_no_json)
+    if deeper(data, MOST_NESTED):
+        raise ValueError(f"it is nested more than {MOST_NESTED:,} deep")
+    return data
+
+
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _demand_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        sys.stderr.write(f"[ERROR] the answer cannot be sent: {problem}\n")
+        raise SystemExit(1) from problem
 
 
 def request_text(payload: Json, most: float) -> str | Failed:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-from typing import TYPE_CHECKING
+import traceback
+import uuid
+from typing import TYPE_CHECKING, TypeVar
 
 from portl.errors import SetupError
 from portl_cli.engine._clock import Clock, SystemClock
@@ -25,6 +27,7 @@ from portl_cli.engine._host import (
     unknown_function,
 )
 from portl_cli.engine._limits import AWS_LIMITS, Limits
+from portl_cli.engine._processes.output import Printed, to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +35,17 @@ if TYPE_CHECKING:
     from portl_cli.engine._data import Json
     from portl_cli.engine.template import Function
 
+_T = TypeVar("_T")
+
 
 class InlineHost:
     """Runs the handlers of a template in this process.
 
     A handler is loaded at its first invocation and kept. A function's environment is set then, once; a variable that the
     process has already is left as it is, so that a run can override a template. A handler cannot be stopped: one that
-    comes back after its timeout has timed out. ``hooks`` are called before the first one, ``on_message`` gets what they send.
+    comes back after its timeout has timed out. ``hooks`` are called before the first one, ``on_message`` gets what they send,
+    ``on_output`` each line that a function prints (default: standard error). KeyboardInterrupt goes through: whether a handler
+    raised it or somebody pressed Ctrl-C cannot be told here.
     """
 
     slots = 1
@@ -51,6 +58,7 @@ class InlineHost:
         limits: Limits = AWS_LIMITS,
         hooks: Sequence[Hook] = (),
         on_message: Callable[[dict[str, Json]], None] | None = None,
+        on_output: Callable[[str], None] = to_stderr,
     ) -> None:
         self._functions = functions
         self._clock = clock or SystemClock()
@@ -58,7 +66,8 @@ class InlineHost:
         self._handlers: dict[str, Handler] = {}
         self._given: dict[str, tuple[str, str]] = {}
         self._hooks: Sequence[Hook] = hooks
-        self._link = _InlineLink(self, on_message)
+        self._printed = Printed(on_output)
+        self._link = _InlineLink(self, self._printed, on_message)
 
     def invoke(self, function: str, payload: Json) -> Answer:
         """Runs a handler to its end.
@@ -73,10 +82,8 @@ class InlineHost:
         text = request_text(payload, self._limits.request)
         if isinstance(text, Failed):
             return text
-        hooks, self._hooks = self._hooks, ()
-        install(hooks, self._link)
-        handler = self._handler(name, target)
-        return handler if isinstance(handler, Failed) else self._answer(target, handler, text)
+        with self._printed.taken():
+            return self._run(name, target, text)
 
     def stop(self) -> None:
         """See FunctionHost; a handler of this process cannot be stopped."""
@@ -84,15 +91,17 @@ class InlineHost:
     def close(self) -> None:
         """Nothing stays open."""
 
+    def _run(self, name: str, function: Function, text: str) -> Answer:
+        hooks, self._hooks = self._hooks, ()
+        install(hooks, self._link)
+        handler = _contained(lambda: self._handler(name, function), str(uuid.uuid4()))
+        return handler if isinstance(handler, Failed) else self._answer(function, handler, text)
+
     def _answer(self, function: Function, handler: Handler, text: str) -> Answer:
         context = LambdaContext(function, self._clock)
-        event = json.loads(text)
-        try:
-            answer = call(lambda: handler(event, context), context.aws_request_id, self._limits.response)
-        except SystemExit as leaving:
-            answer = exited(exit_status(leaving), context.aws_request_id)
-        overdue = context.overdue(self._clock.now())
-        return timed_out(function.timeout, context.aws_request_id) if overdue else answer
+        event, request_id = json.loads(text), context.aws_request_id
+        answer = _contained(lambda: call(lambda: handler(event, context), request_id, self._limits.response), request_id)
+        return timed_out(function.timeout, request_id) if context.overdue(self._clock.now()) else answer
 
     def _handler(self, name: str, function: Function) -> Handler | Failed:
         if name in self._handlers:
@@ -117,17 +126,31 @@ class InlineHost:
                 self._given[variable] = (function.name, value)
 
 
+def _contained(do: Callable[[], _T], request_id: str) -> _T | Failed:
+    """What ends the process of a function that has one of its own ends no more than its invocation here."""
+    try:
+        return do()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except SystemExit as leaving:
+        return exited(exit_status(leaving), request_id)
+    except BaseException:  # noqa: BLE001 - as above
+        traceback.print_exc()
+        return exited(1, request_id)
+
+
 class _InlineLink:
     """The Link of a host without processes: functions that functions call run one at a time, too."""
 
-    def __init__(self, host: InlineHost, on_message: Callable[[dict[str, Json]], None] | None) -> None:
+    def __init__(self, host: InlineHost, printed: Printed, on_message: Callable[[dict[str, Json]], None] | None) -> None:
         self._host = host
+        self._printed = printed
         self._on_message = on_message
         self._lock = threading.RLock()
 
     def send(self, document: Mapping[str, Json]) -> None:
         if self._on_message is not None:
-            with self._lock:
+            with self._lock, self._printed.left():
                 self._on_message(round_trip(dict(document)))
 
     def invoke(self, function: str, payload: Json) -> Answer:

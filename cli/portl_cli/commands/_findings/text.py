@@ -53,7 +53,8 @@ def _line(found: Diagnostic, look: Look) -> str:
 
 def _source(checked: Checked) -> Sequence[str]:
     try:
-        return Path(checked.file).read_text("utf-8-sig").splitlines()
+        with Path(checked.file).open(encoding="utf-8-sig") as lines:
+            return [line.rstrip("\n") for line in lines]
     except (OSError, UnicodeDecodeError):
         return []
 

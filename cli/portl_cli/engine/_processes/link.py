@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -77,8 +80,29 @@ class WireLink:
 def end_by_itself(waiting: list[queue.SimpleQueue[Answer]]) -> None:
     """Lets the handler clean up, then ends this process and what it started."""
     main = threading.main_thread().ident or 0
+    with suppress(OSError):  # without a guard what is left is killed only if the handler does not end in time
+        _guard = _guard_group()
     for reply in waiting:
         reply.put(_GONE)
     signal.pthread_kill(main, signal.SIGINT)
     time.sleep(GRACE_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+_GUARD = """
+import os, signal, sys, time
+while os.getppid() == int(sys.argv[1]):
+    time.sleep(0.02)
+os.kill(0, signal.SIGKILL)
+"""
+
+
+def _guard_group() -> subprocess.Popen[bytes]:
+    """Starts a process that kills this process group as soon as this process has ended, and itself with it.
+
+    However the handler ends this process, what it started is still there. The guard belongs to the group, so the group's number
+    cannot have become another's meanwhile. It asks for its parent and waits for no pipe: a fork of the handler could hold one.
+    """
+    command = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid())]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)  # noqa: S603 - this interpreter

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from portl_cli.engine._host import Answer, Failed, Succeeded, response_too_large
+from portl_cli.engine._host import Answer, Failed, Succeeded, response_too_large, unmarshalled
 from portl_cli.engine._processes.messages import answer_document
 from portl_cli.engine._processes.wire import Closed, Wire
 
@@ -115,13 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _succeeded(body: bytes) -> Answer:
     try:
-        return Succeeded(json.loads(body, parse_constant=_no_json))
-    except ValueError as problem:
+        return Succeeded(unmarshalled(body))
+    except (ValueError, RecursionError) as problem:
         return Failed("Runtime.MarshalError", f"Unable to marshal response: {problem}")
-
-
-def _no_json(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _failed(body: bytes) -> Failed:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from portl.jobs._yaml_places import Written, place_of
+from portl.jobs._yaml_places import Written, line_and_column, place_of
 
 Path = tuple[str | int, ...]
 
@@ -109,21 +109,46 @@ def read_yaml(text: str) -> Document:
         raise YamlProblem("the text is nested too deeply", 1, 1) from None
 
 
+class _StandIns:
+    """PyYAML reads YAML 1.1, to which U+0085, U+2028 and U+2029 are line breaks; to YAML 1.2 they are characters as others are.
+
+    So PyYAML is given others in their place, of the area for private use and not in the text, and what it answers is put right.
+    https://yaml.org/spec/1.2.2/#54-line-break-characters
+    """
+
+    _BREAKS = "\x85\u2028\u2029"
+
+    def __init__(self, text: str) -> None:
+        taken = set(text)
+        found = taken.intersection(self._BREAKS)
+        free = (character for character in map(chr, range(0xE000, 0xF900)) if character not in taken)
+        self._to = dict(zip(map(ord, sorted(found)), free, strict=False))
+        self._back = {ord(other): chr(own) for own, other in self._to.items()}
+
+    def put(self, text: str) -> str:
+        """The text for PyYAML; every character keeps its place."""
+        return text.translate(self._to) if self._to else text
+
+    def take(self, text: str) -> str:
+        """What PyYAML made of it, with the text's own characters."""
+        return text.translate(self._back) if self._back else text
+
+
 def _read(text: str) -> Document:
+    own = _StandIns(text)
     try:
-        loader = _Loader(text)
+        loader = _Loader(own.put(text))
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as problem:
         mark = (_never_closed(problem) and problem.context_mark) or problem.problem_mark or problem.context_mark
         raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
     except yaml.reader.ReaderError as problem:
-        before = text[: problem.position].split("\n")
-        raise YamlProblem("a character that YAML does not allow", len(before), len(before[-1]) + 1) from problem
+        raise YamlProblem("a character that YAML does not allow", *line_and_column(text, problem.position)) from problem
     except yaml.YAMLError as problem:
         raise YamlProblem(str(problem).splitlines()[0], 1, 1) from problem
     document = Document(text=text)
     if node is not None:
-        document.value = _Reader(document).read(node, ())
+        document.value = _Reader(document, own).read(node, ())
     return document
 
 
@@ -137,8 +162,9 @@ def _say(problem: yaml.MarkedYAMLError) -> str:
 
 
 class _Reader:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, own: _StandIns) -> None:
         self._document = document
+        self._own = own
         self._open: set[int] = set()
         self._count = 0
 
@@ -179,7 +205,7 @@ class _Reader:
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 continue
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            key = self._own.take(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
                 raise self._problem("a key must be text", key_node)
             if key in own:
@@ -201,7 +227,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        text = str(node.value)
+        text = self._own.take(str(node.value))
         try:
             return _plain(kind, text)
         except ValueError:

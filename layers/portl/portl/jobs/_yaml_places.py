@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""Line ends as PyYAML counts them."""
-_HEADER = re.compile(r"[|>][^\n]*\n?")
+_BREAK = re.compile("\r\n|[\n\r]")
+"""Line ends, as an editor counts them. https://yaml.org/spec/1.2.2/#54-line-break-characters"""
+_HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|[\r\n])?")
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|\r?\n|.)", re.DOTALL)
 _BLANK = frozenset("tnvfr \t\n\r_NLP")
 """Escapes that stand for white space, and the line end that a backslash takes away. https://yaml.org/spec/1.2.2/#57-escaped-characters"""
@@ -34,6 +34,11 @@ def place_of(text: str, written: Written, value: str, offset: int) -> tuple[int,
     for seen, at in enumerate(_characters(text, written)):  # noqa: B007 - the last one is used when the value is shorter
         if seen == before:
             break
+    return line_and_column(text, at)
+
+
+def line_and_column(text: str, at: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character of a text."""
     ends = [found.end() for found in _BREAK.finditer(text, 0, at)]
     return len(ends) + 1, at - (ends[-1] if ends else 0) + 1
 
