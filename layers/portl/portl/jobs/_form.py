@@ -69,7 +69,7 @@ def _wording(error: Any, code: str, path: Path, fields: list[str]) -> tuple[str,
         return f'unknown field "{name}"', closest(str(name), fields)
     if error["type"] == "missing":
         return f'the field "{name}" is missing', ""
-    if error["type"] in ("step", "missing_type", "step_type"):
+    if error["type"] in ("step", "missing_type", "step_type", "version"):
         return str(error["msg"]), ""
     text = _WORDS.get(error["type"], str(error["msg"]))
     if code == "J007":
