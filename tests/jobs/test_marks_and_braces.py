@@ -53,7 +53,9 @@ def test_a_missing_brace_is_told_at_its_place(parse, text, column):
     assert [(each.line, each.column, each.code, each.level) for each in found] == [(15, column, "J103", "warning")]
 
 
-@pytest.mark.parametrize("mark", ["${evn:SHOP_URL}", "${envv:X}", "${env:}", "${env: X}", "${secret:}", "${ENV:X}", "${X}", "${env:X"])
+@pytest.mark.parametrize(
+    "mark", ["${evn:SHOP_URL}", "${envv:X}", "${env:}", "${env: X}", "${secret:}", "${ENV:X}", "${X}", "${env:X"]
+)
 def test_a_misspelt_mark_of_a_connection_is_one_error(parse, mark):
     found = parse(JOB.replace("${env:SHOP_URL}", mark).encode(), "job.yaml")[1]
     assert [(each.line, each.column, each.code, each.level) for each in found] == [(4, 32, "J502", "error")]

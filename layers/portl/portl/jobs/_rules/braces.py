@@ -11,7 +11,7 @@ _WHOLE = frozenset({"when", "if"})
 
 
 def braces_come_in_pairs(check: Check) -> None:
-    """J103: ``{ row.code }}`` and ``row.code }}`` are text, and hardly meant so. JSON may end in two braces: it names no root."""
+    """J103: ``{ row.code }}`` and ``row.code }}`` are text, and hardly meant so. JSON may end in two braces."""
     for placed in check.steps:
         lone = _lone(placed)
         for path, text in check.leaves(placed):
