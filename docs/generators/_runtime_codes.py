@@ -18,6 +18,19 @@ KINDS = {
 }  # fmt: skip
 """The error of each letter, as the tree in portl/errors.py has them."""
 
+UNTOLD = {
+    "D199": "what the server says, where no other code fits",
+    "L101": "the function failed with …: …",
+    "L102": "Lambda has no capacity free for the function: …",
+    "L105": "the function ran out of time, or was ended: …",
+    "L109": "Lambda refused the call: …",
+    "R199": "a fault of Portl: …",
+    "T105": "{{ … }} failed: …",
+    "T110": "{{ … }} reads what is not there: …",
+    "V103": "${…} cannot be read from Parameter Store or Secrets Manager: …",
+}
+"""What those say whose text is put together from what came back: no sentence of it stands in the source."""
+
 
 @dataclass(frozen=True)
 class RuntimeCode:
@@ -42,7 +55,12 @@ def runtime_codes() -> list[RuntimeCode]:
             for code in _given_to_names(tree):
                 where[code].add(name)
     return [
-        RuntimeCode(code, KINDS[code[0]], "; ".join(sorted(told[code])), ", ".join(f"`{each}`" for each in sorted(where[code])))
+        RuntimeCode(
+            code,
+            KINDS[code[0]],
+            "; ".join(sorted(told[code])) or UNTOLD.get(code, ""),
+            ", ".join(f"`{each}`" for each in sorted(where[code])),
+        )
         for code in sorted(where)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from generators._runtime_codes import runtime_codes
@@ -17,7 +18,7 @@ RULES = "layers/portl/portl/jobs"
 def outputs() -> dict[str, str]:
     """The index and the pages."""
     pages = {f"{FOLDER}/{name}.md": _page(name, code) for name, code in CODES.items()}
-    return {f"{FOLDER}/README.md": _index(), **pages}
+    return {f"{FOLDER}/README.md": _index(), f"{FOLDER}/runtime.json": _runtime(), **pages}
 
 
 def _page(name: str, code: Code) -> str:
@@ -48,6 +49,12 @@ def _example(folder: Path) -> list[str]:
 
 def _fenced(language: str, text: str) -> str:
     return f"```{language}\n{text.rstrip()}\n```"
+
+
+def _runtime() -> str:
+    """For ``portl check --explain``, which has no source to read them from once it is installed."""
+    codes = {each.code: {"error": each.kind, "says": each.told, "raised_in": each.where} for each in runtime_codes()}
+    return json.dumps(codes, indent=2, ensure_ascii=False) + "\n"
 
 
 def _index() -> str:

@@ -135,7 +135,24 @@ def test_json_is_one_document_of_a_known_form(project, tmp_path, good):
 @pytest.mark.parametrize("name", ["J209", "j209"])
 def test_explain_shows_the_page_of_a_code(tmp_path, name):
     ended = check(tmp_path, "--explain", name)
-    assert (ended.returncode, ended.stdout) == (0, (ROOT / "docs" / "errors" / "J209.md").read_text("utf-8"))
+    written = (ROOT / "docs" / "errors" / "J209.md").read_text("utf-8")
+    beginning, own_place = written.split("It is an error")[0], "shows this page"
+    assert (ended.returncode, ended.stdout.startswith(beginning), own_place in written) == (0, True, True)
+    assert [mark for mark in ("](", own_place, "All codes") if mark in ended.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("m102", "# M102: MappingError"), ("L101", "the function failed with"), ("D101", "# D101: DatabaseError")],
+)
+def test_explain_tells_what_a_run_raises_too(tmp_path, name, says):
+    ended = check(tmp_path, "--explain", name)
+    assert (ended.returncode, says in ended.stdout, "Raised in `" in ended.stdout) == (0, True, True)
+
+
+def test_explain_names_no_code_of_another_family(tmp_path):
+    ended = check(tmp_path, "--explain", "X102")
+    assert (ended.returncode, "did you mean" in ended.stderr, "there is no code X102" in ended.stderr) == (2, False, True)
 
 
 def test_explain_says_which_code_was_meant(tmp_path):

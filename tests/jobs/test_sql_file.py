@@ -130,7 +130,7 @@ def test_a_file_shown_with_the_way_to_its_job(folder: Path) -> None:
     (folder / "q.sql").write_text("SELECT :cod", "utf-8")
     raw = (HEAD + QUERY % "q.sql").encode()
     _, findings = parse_job(raw, str(folder / "job.yaml"), STEP_TYPES, CONNECTION_TYPES, folder=folder)
-    assert {each.file for each in findings} == {str(folder / "job.yaml"), str(folder / "q.sql")}
+    assert {each.file for each in findings} == {str(folder / "q.sql")}
 
 
 def test_a_job_that_is_only_text_has_no_folder_to_read_from() -> None:
@@ -182,4 +182,4 @@ def test_a_mistake_of_form_elsewhere_hides_nothing_and_adds_nothing(folder: Path
     (folder / "q.sql").write_text("SELECT :cod", "utf-8")
     wrong = '  - {id: r, type: csv.read, path: "{{ params.code }}", encodign: utf-8}\n'
     codes = [each.split()[1] for each in found(QUERY % "q.sql" + wrong)]
-    assert codes == ["J304", "J002", "J304"]
+    assert codes == ["J002", "J304"]

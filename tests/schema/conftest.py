@@ -39,7 +39,6 @@ steps:
     when: "{{ row.code is not none }}"
     batch: {from: "{{ steps.read_csv.rows }}", as: row, size: 10, concurrency: 2, mode: inline}
     retry: {max_attempts: 4, backoff_ms: 100, retry_on: [transient]}
-    timeout_s: 5
     on_error: fail
     sample: {md5: abc}
     payload: {code: "{{ row.code }}"}
@@ -80,6 +79,7 @@ steps:
     type: api.call
     connection: api
     method: POST
+    timeout_s: 5
     path: /x
     headers: {X-Id: "{{ run.id }}"}
     query: {page: 1}

@@ -93,6 +93,14 @@ CODES: dict[str, Code] = {
         "Use one of the helpers that docs/jobs.md lists. checksum is known to run_key only.",
         "_rules/expressions.py",
     ),
+    "J103": Code(
+        "a text looks like an expression and has too few braces",
+        "An expression stands between {{ and }}. With a brace missing at its beginning it is text, and goes where its value "
+        "should.",
+        "Write {{ before it. Where the text is meant as it stands, leave it: the job runs.",
+        "_rules/braces.py",
+        "warning",
+    ),
     "J201": Code(
         "an expression reads a step that does not exist",
         "No step has this id or save_as.",
@@ -244,6 +252,21 @@ CODES: dict[str, Code] = {
         'Write "${secret:name}" (or "${env:NAME}" for a whole address) in connections and headers: it is resolved inside the '
         "function that needs it and masked wherever it would be shown.",
         "_rules/secrets.py",
+    ),
+    "J502": Code(
+        "a mark cannot be resolved",
+        "In connections and headers ${env:NAME} and ${secret:name} stand for a value. Something else in ${ } would be sent as "
+        "it stands.",
+        "Write the mark as the hint says it.",
+        "_rules/marks.py",
+    ),
+    "J503": Code(
+        "a mark stands where it is not resolved",
+        "${env:NAME} and ${secret:name} are resolved in connections and in headers. Elsewhere the text itself goes out, mark "
+        "and all.",
+        "Let a connection or a header carry the value, or bring it as a parameter of the job.",
+        "_rules/marks.py",
+        "warning",
     ),
 }
 """Every code, in order."""

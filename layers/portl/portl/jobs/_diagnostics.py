@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from portl.jobs._codes import CODES, Level
+
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,4 +39,14 @@ def closest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f'did you mean "{near[0]}"?'
-    return f"known here: {', '.join(names[:12])}" if names else ""
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"known here: {', '.join(names[:_SHOWN])}{more}" if names else ""
+
+
+def none_of(name: str, given: object, expected: str) -> tuple[str, str]:
+    """Message and hint for a value that is none of those allowed. ``expected`` is pydantic's list: ``'a', 'b' or 'c'``."""
+    known = re.findall(r"'([^']*)'", expected)
+    hint = closest(str(given), known)
+    near = hint if hint.startswith("did") else ""
+    shown = f'"{given}"' if isinstance(given, str) else repr(given)
+    return f"{name}: {shown} is none of {', '.join(known)}", near

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._diagnostics import Diagnostic, closest, none_of
 from portl.jobs._models import Job, StepSpec
 from portl.jobs._yaml import Document, Path, value_at
 
@@ -69,8 +69,10 @@ def _wording(error: Any, code: str, path: Path, fields: list[str]) -> tuple[str,
         return f'unknown field "{name}"', closest(str(name), fields)
     if error["type"] == "missing":
         return f'the field "{name}" is missing', ""
-    if error["type"] in ("step", "missing_type", "step_type"):
+    if error["type"] in ("step", "missing_type", "step_type", "version"):
         return str(error["msg"]), ""
+    if error["type"] == "literal_error" and "'" in error["ctx"]["expected"]:
+        return none_of(str(name), error["input"], error["ctx"]["expected"])
     text = _WORDS.get(error["type"], str(error["msg"]))
     if code == "J007":
         return f"{error['input']!r} is no name: letters, digits and _ after a letter, at most 40", ""

@@ -73,7 +73,7 @@ def parse_job(
         line = raw[: problem.start].count(b"\n") + 1
         return None, [Diagnostic(file, line, 1, "J001", "the file is not UTF-8", "save it as UTF-8")]
     except YamlProblem as problem:
-        return None, [Diagnostic(file, problem.line, problem.column, "J001", str(problem))]
+        return None, [Diagnostic(file, problem.line, problem.column, "J001", str(problem), problem.hint)]
     if not isinstance(document.value, dict):
         return None, [Diagnostic(file, 1, 1, "J001", "a job is a mapping with version, job and steps")]
     context = {"step_types": step_types, "folder": folder}

@@ -155,7 +155,8 @@ AnyStep = Annotated[Any, PlainValidator(_step), defined_as("Step")]
 
 def _version(value: Any) -> Any:
     if value == 1:
-        raise PydanticCustomError("version", "this is the older form of a job", {"hint": "`portl migrate` rewrites it"})
+        text = "version 1 is an older form of a job, which this version of Portl does not read"
+        raise PydanticCustomError("version", text, {"hint": "write the job as version: 2; docs/jobs.md has its form"})
     return value
 
 

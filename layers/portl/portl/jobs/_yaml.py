@@ -19,6 +19,9 @@ Path = tuple[str | int, ...]
 
 MOST_NODES = 100_000
 """Values of a document, those behind an alias counted each time: ten aliases of ten aliases grow without bound."""
+_QUOTES = "put quotes around {{ … }}"
+_UNQUOTED = re.compile(r"(?:^|[:,\[-])\s*\{\{")
+"""A template that begins where a value does: to YAML, a mapping in a mapping."""
 _MERGE = "tag:yaml.org,2002:merge"
 _FORMS = {"bool": yaml.ScalarNode, "int": yaml.ScalarNode, "float": yaml.ScalarNode, "null": yaml.ScalarNode,
           "str": yaml.ScalarNode, "seq": yaml.SequenceNode, "map": yaml.MappingNode, "merge": yaml.ScalarNode}  # fmt: skip
@@ -76,11 +79,11 @@ def value_at(value: Any, path: Path) -> Any:
 
 
 class YamlProblem(Exception):
-    """The text is no YAML, or uses what a job does not know; ``line`` and ``column`` from 1."""
+    """The text is no YAML, or uses what a job does not know; ``line`` and ``column`` from 1, ``hint`` is the way out."""
 
-    def __init__(self, message: str, line: int, column: int) -> None:
+    def __init__(self, message: str, line: int, column: int, hint: str = "") -> None:
         super().__init__(message)
-        self.line, self.column = line, column
+        self.line, self.column, self.hint = line, column, hint
 
 
 class _Loader(yaml.SafeLoader):
@@ -141,7 +144,9 @@ def _read(text: str) -> Document:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as problem:
         mark = (_never_closed(problem) and problem.context_mark) or problem.problem_mark or problem.context_mark
-        raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1))) from problem
+        line = text.split("\n")[mark.line] if mark and text.count("\n") >= mark.line else ""
+        hint = _QUOTES if _UNQUOTED.search(line) else ""
+        raise YamlProblem(_say(problem), *((mark.line + 1, mark.column + 1) if mark else (1, 1)), hint) from problem
     except yaml.reader.ReaderError as problem:
         raise YamlProblem("a character that YAML does not allow", *line_and_column(text, problem.position)) from problem
     except yaml.YAMLError as problem:
@@ -207,7 +212,8 @@ class _Reader:
                 continue
             key = self._own.take(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None:
-                raise self._problem("a key must be text", key_node)
+                template = isinstance(key_node, yaml.MappingNode) and key_node.flow_style
+                raise self._problem("a key must be text", key_node, _QUOTES if template else "")
             if key in own:
                 self._document.problems.append(self._problem(f'the key "{key}" stands twice', key_node))
                 continue
@@ -234,8 +240,8 @@ class _Reader:
             raise self._problem(f"{text[:40]} is no {kind} that can be used", node) from None
 
     @staticmethod
-    def _problem(message: str, node: yaml.Node) -> YamlProblem:
-        return YamlProblem(message, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _problem(message: str, node: yaml.Node, hint: str = "") -> YamlProblem:
+        return YamlProblem(message, node.start_mark.line + 1, node.start_mark.column + 1, hint)
 
 
 def _plain(kind: str, text: str) -> Any:

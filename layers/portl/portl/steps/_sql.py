@@ -74,9 +74,11 @@ class SqlSpec(StepSpec):
 
     def _unused(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         names = place_offsets(self.statement)
-        for name in self.params:
-            if name not in names and "{{" not in self.statement:
-                yield ("params", name), "J304", f"the SQL has no place :{name}", closest(name, names)
+        unused = [name for name in self.params if name not in names]
+        if "{{" in self.statement or len(unused) <= len(names.keys() - self.params.keys()):
+            return  # the places without a value tell of them: one of the two was renamed
+        for name in unused:
+            yield ("params", name), "J304", f"the SQL has no place :{name}", closest(name, names)
 
     def findings_in_files(self) -> Iterator[Diagnostic]:
         """See StepSpec."""
@@ -117,6 +119,7 @@ def _one_statement(sql: str, starts: list[int], verbs: frozenset[str] | None, st
 
 
 def _unfilled(sql: str, params: Mapping[str, Any]) -> Iterator[Problem]:
-    for name, offset in place_offsets(sql).items():
+    places = place_offsets(sql)
+    for name, offset in places.items():
         if name not in params:
-            yield offset, f":{name} has no value under params", closest(name, params)
+            yield offset, f":{name} has no value under params", closest(name, params.keys() - places.keys() or params)

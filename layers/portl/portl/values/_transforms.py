@@ -6,6 +6,7 @@ text, which is how a CSV says null). The parsing transforms make null of empty t
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -45,8 +46,11 @@ def make_transform(raw: Any) -> Transform:
     if name in _PLAIN and argument is None:
         return _on_value(name, _PLAIN[name])
     if name not in _WITH:
-        text = f"{name} takes no argument" if name in _PLAIN else f"{raw!r} is no transform"
-        raise TemplateError(text, code="T107", hint=f"transforms: {', '.join(sorted(TRANSFORMS))}")
+        if name in _PLAIN:
+            raise TemplateError(f"{name} takes no argument", code="T107", hint=f"write {name}")
+        near = difflib.get_close_matches(name, sorted(TRANSFORMS), n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"transforms: {', '.join(sorted(TRANSFORMS))}"
+        raise TemplateError(f"{raw!r} is no transform", code="T107", hint=hint)
     form, make = _WITH[name]
     try:
         return _on_value(name, make(argument))

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from portl.jobs._rules._check import Check
 from portl.jobs._rules.alignment import results_line_up
 from portl.jobs._rules.batches import a_batch_goes_over_a_list
+from portl.jobs._rules.braces import braces_come_in_pairs
 from portl.jobs._rules.columns import columns_are_those_named
 from portl.jobs._rules.connections import connections_are_known, connections_fit_their_models
 from portl.jobs._rules.effects import settings_have_an_effect
 from portl.jobs._rules.expressions import expressions_are_valid
 from portl.jobs._rules.functions import functions_are_there
 from portl.jobs._rules.mappings import mappings_can_be_compiled
+from portl.jobs._rules.marks import marks_can_be_resolved
 from portl.jobs._rules.names import names_are_free
 from portl.jobs._rules.params import params_agree_with_themselves
 from portl.jobs._rules.references import references_lead_somewhere
@@ -27,6 +29,7 @@ RULES: tuple[Callable[[Check], None], ...] = (
     connections_are_known,
     functions_are_there,
     expressions_are_valid,
+    braces_come_in_pairs,
     run_key_reads_params,
     references_lead_somewhere,
     results_line_up,
@@ -35,6 +38,7 @@ RULES: tuple[Callable[[Check], None], ...] = (
     mappings_can_be_compiled,
     steps_agree_with_themselves,
     settings_have_an_effect,
+    marks_can_be_resolved,
     secrets_are_not_written_down,
     this_version_can_do_it,
     transactions_hold,

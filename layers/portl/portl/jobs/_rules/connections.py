@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from portl.jobs._connections import connection_name, kind_of
-from portl.jobs._diagnostics import closest
+from portl.jobs._diagnostics import closest, none_of
 from portl.jobs._rules._check import Check, Placed
 from portl.jobs._yaml import Path
 
@@ -37,6 +37,8 @@ def _wrong_field(check: Check, path: Path, error: Any, model: type[BaseModel]) -
     elif error["type"] == "string_pattern_mismatch" and name == "function":
         hint = "a folder of functions/, an ARN, or file.py:function"
         check.add(where, "J004", f"function: {error['input']!r} names no function", hint)
+    elif error["type"] == "literal_error":
+        check.add(where, "J004", *none_of(name, error["input"], error["ctx"]["expected"]))
     else:
         check.add(where, "J004", f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}")
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from portl.errors import TemplateError
-from portl.jobs._diagnostics import closest
+from portl.jobs._diagnostics import closest, none_of
 from portl.jobs._rules._check import Check
 from portl.jobs._yaml import Path
 from portl.values import FieldSpec, compile_mapping
@@ -34,6 +34,8 @@ def _long_form(check: Check, path: Path, value: dict[str, Any]) -> None:
             if error["type"] == "extra_forbidden":
                 name = str(error["loc"][-1])
                 check.add(where, "J002", f'unknown field "{name}"', closest(name, FIELDS), key=True)
+            elif error["type"] == "literal_error":
+                check.add(where, "J004", *none_of(str(error["loc"][0]), error["input"], error["ctx"]["expected"]))
             else:
                 check.add(where, "J004", f"{error['loc'][0]}: {error['msg'][0].lower()}{error['msg'][1:]}")
         return

@@ -41,6 +41,8 @@ def secrets_are_not_written_down(check: Check) -> None:
 
 def _secret(check: Check, path: Path, text: str, hint: str, name: str = "") -> None:
     """Tells a secret in one text. The message never shows it: it goes to logs that more people read than the job."""
+    if any(each.code == "J502" and each.path == path for each in check.findings):
+        return  # a misspelt mark is told already, and is no secret
     written = _RESOLVED.sub(lambda mark: _LATER * len(mark[0]), text)
     for found in (*_IN_ADDRESS.finditer(written), *_IN_QUERY.finditer(written)):
         if "name" in found.groupdict() and not is_secret_name(found["name"]):
