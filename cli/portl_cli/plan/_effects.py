@@ -29,6 +29,7 @@ from portl.runs import (
     document,
     outgoing_of,
     read_records,
+    with_key,
 )
 from portl.stores import open_store
 from portl.values import Unknown, revived, to_json
@@ -103,6 +104,8 @@ class NotingExecutor:
         request = None
         if isinstance(intent, Request):
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
+        elif isinstance(intent, Statement):
+            intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
         self._notes.add(to_json(document(intent, step=step_id, record=record, outgoing=request)))
 
     @contextmanager
