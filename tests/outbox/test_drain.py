@@ -116,7 +116,9 @@ def test_retry_after_is_waited_for_and_holds_for_all_that_goes_there(
     assert len(rest) == 5
 
 
-def test_pauses_grow_with_failures_are_drawn_anew_and_end(drain: Any, queue: Any, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_with_failures_are_drawn_anew_and_end(
+    drain: Any, queue: Any, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PORTL_TIME_SCALE", "0.0001")
     queue(range(8))
     script(peer, status=503)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.support import Ended, portl
-from portl.connections import CONNECTION_TYPES
+from outbox.conftest import JOB, TOKEN
+from portl.connections import CONNECTION_TYPES, Connections
+from portl.errors import MappingError
 from portl.jobs import parse_job
 from portl.steps import STEP_TYPES
+from portl.steps.outbox_enqueue import STEP, OutboxEnqueue
 from portl_cli.embedded import Peer
 
-from outbox.conftest import JOB, TOKEN
-
 pytestmark = pytest.mark.postgres
-ROWS = "SELECT destination, request::text, group_key, step, state FROM portl_outbox ORDER BY id"
 DEDUP = {"destination: notify": 'destination: notify\n    dedup_key: "{{ row.code }}"'}
 
 
@@ -32,25 +33,34 @@ def run(tmp_path: Path, write_job: Any, variables: dict[str, str]) -> Any:
 
 
 def noted(lines: str) -> list[dict[str, Any]]:
-    return [note for note in map(json.loads, lines.splitlines()) if note["step"] == "tell"]
+    """What a plan has of the step: the columns of each statement with their values."""
+    notes = [note for note in map(json.loads, lines.splitlines()) if note["step"] == "tell"]
+    assert {(note["kind"], note["connection"]) for note in notes} == {("statement", "shop")}
+    return [dict(zip(note["columns"], note["params"], strict=True)) for note in notes]
 
 
-def test_what_is_queued_commits_with_the_work_and_no_secret_stands_in_it(run: Any, query: Any, peer: Peer) -> None:
+KEPT = ("destination", "dedup_key", "idempotency_key", "request", "group_key", "step")
+ROWS = "SELECT json_build_array(destination, dedup_key, idempotency_key, request, group_key, step)::text FROM portl_outbox ORDER BY id"
+
+
+def rows(query: Any) -> list[list[Any]]:
+    return [json.loads(row) for (row,) in query(ROWS)]
+
+
+def test_what_is_queued_commits_with_the_work_as_it_was_planned_and_no_secret_stands_in_it(
+    run: Any, query: Any, peer: Peer
+) -> None:
     ended = run("code,n\na,1\nb,2\n")
     assert ended.code == 0, ended.err
-    rows = [(where, json.loads(request), *rest) for where, request, *rest in query(ROWS)]
-    assert rows == [
-        (
-            "notify",
-            {"method": "PUT", "path": f"/orders/{code}", "headers": {"X-Kind": "order"}, "json": {"n": n}},
-            None,
-            "tell",
-            "waiting",
-        )
-        for code, n in (("a", 1), ("b", 2))
+    request = {"method": "PUT", "path": "/orders/a", "headers": {"X-Kind": "order"}, "json": {"n": 1}}
+    assert [(row[0], *row[3:]) for row in rows(query)] == [
+        ("notify", request, None, "tell"),
+        ("notify", {**request, "path": "/orders/b", "json": {"n": 2}}, None, "tell"),
     ]
     assert "portl_outbox: 2 queued" in ended.out
     assert [row for row in query("SELECT portl_outbox::text FROM portl_outbox") if TOKEN in row[0]] == []
+    planned = run("code,n\na,1\nb,2\n", None, "--json", command="plan")
+    assert [[note[name] for name in KEPT] for note in noted(planned.out)] == rows(query)
     assert peer.calls() == []
 
 
@@ -60,20 +70,10 @@ def test_what_rolls_back_leaves_nothing_queued(run: Any, query: Any, peer: Peer)
 
 
 def test_a_message_of_a_known_dedup_key_is_not_queued_again_and_the_run_says_so(run: Any, query: Any) -> None:
-    first = run("code,n\na,1\na,2\nb,3\n", DEDUP)
-    again = run("code,n\nb,4\nc,5\n", DEDUP)
-    assert (first.code, again.code) == (0, 0), first.err + again.err
-    assert "tell   outbox.enqueue  2 queued, 1 known" in first.out
-    assert "1 queued, 1 known" in again.out
-    assert query("SELECT dedup_key, request->'json'->>'n' FROM portl_outbox ORDER BY id") == [("a", "1"), ("b", "3"), ("c", "5")]
-
-
-def test_one_dedup_key_is_another_message_for_another_destination(run: Any, query: Any) -> None:
-    other = '  - {id: also, type: outbox.enqueue, destination: crm, dedup_key: a, request: {path: /x}}\n'
-    both = {**DEDUP, "transaction:": '  crm: {type: http, base_url: "http://127.0.0.1:1"}\ntransaction:', 'int }}"}}\n': 'int }}"}}\n' + other}
-    ended = run("code,n\na,1\n", both)
-    assert (ended.code, query("SELECT destination, dedup_key FROM portl_outbox ORDER BY id")) == (0, [("notify", "a"), ("crm", "a")])
-    assert len(set(query("SELECT idempotency_key FROM portl_outbox"))) == 2
+    ended = run("code,n\na,1\na,2\nb,3\n", DEDUP)
+    assert ended.code == 0, ended.err
+    assert re.search(r"tell +outbox.enqueue +2 queued, 1 known", ended.out)
+    assert [(row[1], row[3]["json"]["n"]) for row in rows(query)] == [("a", 1), ("b", 3)]
 
 
 def test_without_a_dedup_key_the_same_work_done_again_queues_nothing_even_without_the_ledger(run: Any, query: Any) -> None:
@@ -83,34 +83,41 @@ def test_without_a_dedup_key_the_same_work_done_again_queues_nothing_even_withou
     assert "2 known" in again.out
 
 
-def test_a_record_without_a_value_for_its_dedup_key_is_an_error_that_names_it(run: Any, query: Any) -> None:
-    ended = run("code,n\n,1\n", DEDUP)
-    assert (ended.code, query("SELECT count(*) FROM portl_outbox")) == (1, [(0,)])
-    assert "M101 the record has no value for dedup_key" in ended.err
-    assert "tell (outbox.enqueue), record 1" in ended.err
+SCOPE = {"run": {"job": "orders", "id": "run-1"}, "row": {"code": "a", "none": None, "away": "http://elsewhere.example/x"}}
 
 
-def test_a_path_out_of_a_record_stays_under_the_destination(run: Any, query: Any) -> None:
-    ended = run("code,n\nhttp://elsewhere.example/x,1\n", {"path: \"/orders/{{ row.code }}\"": 'path: "{{ row.code }}"'})
-    assert (ended.code, query("SELECT request->>'path' FROM portl_outbox")) == (0, [("/http://elsewhere.example/x",)]), ended.err
+def planned(connections: Connections, **fields: Any) -> dict[str, Any]:
+    given = {"destination": "notify", "request": {"path": "/x"}, **fields}
+    spec = OutboxEnqueue.model_validate({"id": "tell", "type": "outbox.enqueue", "connection": "shop", **given})
+    statement = STEP.prepare(spec, connections).plan(SCOPE)
+    return dict(zip(statement.columns, statement.params, strict=True))
 
 
-@pytest.mark.parametrize("change", [None, DEDUP], ids=["a key made of the run key", "a dedup key"])
-def test_a_plan_shows_the_very_statement_that_the_run_does(run: Any, query: Any, change: Any) -> None:
-    rows = "code,n\na,1\nb,2\n"
-    assert run(rows, change).code == 0
-    planned = run(rows, change, "--json", command="plan")
-    assert planned.code == 0, planned.err
-    notes = noted(planned.out)
-    assert [(note["kind"], note["connection"], note["record"]) for note in notes] == [
-        ("statement", "shop", 0),
-        ("statement", "shop", 1),
-    ]
-    keys = ("dedup_key", "idempotency_key", "request")
-    shown = [tuple(dict(zip(note["columns"], note["params"], strict=True))[key] for key in keys) for note in notes]
-    written = query("SELECT dedup_key, idempotency_key, request::text FROM portl_outbox ORDER BY id")
-    assert shown == [(dedup, key, json.loads(request)) for dedup, key, request in written]
-    assert query("SELECT count(*) FROM portl_outbox") == [(2,)]
+def test_one_dedup_key_is_one_idempotency_key_for_a_destination_and_another_for_another(connections: Connections) -> None:
+    first, again, other = (
+        planned(connections, dedup_key="{{ row.code }}", destination=name, group=group)
+        for name, group in (("notify", None), ("notify", "{{ 5 }}"), ("crm", None))
+    )
+    assert first["idempotency_key"] == again["idempotency_key"] != other["idempotency_key"]
+    assert (first["dedup_key"], first["group_key"], again["group_key"]) == ("a", None, "5")
+
+
+@pytest.mark.parametrize("value", ["{{ row.none }}", "{{ '' }}"])
+def test_a_record_without_a_value_for_its_dedup_key_is_an_error(connections: Connections, value: str) -> None:
+    with pytest.raises(MappingError) as caught:
+        planned(connections, dedup_key=value)
+    assert (caught.value.code, caught.value.place.field) == ("M101", "dedup_key")
+
+
+def test_a_path_out_of_a_record_stays_under_the_destination(connections: Connections) -> None:
+    assert planned(connections, request={"path": "{{ row.away }}"})["request"] == {
+        "method": "POST",
+        "path": "/http://elsewhere.example/x",
+    }
+
+
+def test_an_empty_json_body_is_a_body(connections: Connections) -> None:
+    assert planned(connections, request={"path": "x", "json": {}})["request"] == {"method": "POST", "path": "/x", "json": {}}
 
 
 MISTAKES = {
