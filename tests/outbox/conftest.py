@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.support import ROOT
 from portl.connections import Connections
 from portl.runs import ENQUEUE, prepare_outbox
-from portl_cli.embedded import Peer
+from portl_cli.embedded import Peer, start_peer
 
 JOB = """version: 2
 job: orders
@@ -38,6 +39,20 @@ steps:
 """
 SCHEMA = "CREATE TABLE IF NOT EXISTS orders (id bigint GENERATED ALWAYS AS IDENTITY, code text, n int);"
 TOKEN = "s3cr3t-t0ken-of-notify"
+
+
+@pytest.fixture(scope="session")
+def peer_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    with start_peer(tmp_path_factory.mktemp("peer") / "peer.jsonl") as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(peer_of_all: Peer) -> Peer:
+    """One peer for all these tests, which are many: each finds it without calls and willing."""
+    httpx.post(peer_of_all.url + "/_script", json={}).raise_for_status()
+    peer_of_all.file.write_text("", "utf-8")
+    return peer_of_all
 
 
 @pytest.fixture
@@ -121,7 +136,7 @@ class _Echo(BaseHTTPRequestHandler):
 @pytest.fixture
 def echo_url() -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), _Echo) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

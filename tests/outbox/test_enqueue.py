@@ -40,14 +40,15 @@ def noted(lines: str) -> list[dict[str, Any]]:
 
 
 KEPT = ("destination", "dedup_key", "idempotency_key", "request", "group_key", "step")
-ROWS = "SELECT json_build_array(destination, dedup_key, idempotency_key, request, group_key, step)::text FROM portl_outbox ORDER BY id"
+ROWS = """SELECT json_build_array(destination, dedup_key, idempotency_key, request, group_key, step)::text
+FROM portl_outbox ORDER BY id"""
 
 
 def rows(query: Any) -> list[list[Any]]:
     return [json.loads(row) for (row,) in query(ROWS)]
 
 
-def test_what_is_queued_commits_with_the_work_as_it_was_planned_and_no_secret_stands_in_it(
+def test_what_is_queued_commits_with_the_work_as_it_was_planned_once_for_one_run_key_and_without_secrets(
     run: Any, query: Any, peer: Peer
 ) -> None:
     ended = run("code,n\na,1\nb,2\n")
@@ -61,6 +62,9 @@ def test_what_is_queued_commits_with_the_work_as_it_was_planned_and_no_secret_st
     assert [row for row in query("SELECT portl_outbox::text FROM portl_outbox") if TOKEN in row[0]] == []
     planned = run("code,n\na,1\nb,2\n", None, "--json", command="plan")
     assert [[note[name] for name in KEPT] for note in noted(planned.out)] == rows(query)
+    again = run("code,n\na,1\nb,2\n", None, PORTL_LEDGER="off")
+    assert (again.code, len(rows(query)), query("SELECT count(*) FROM orders")) == (0, 2, [(4,)])
+    assert "portl_outbox: 2 known" in again.out
     assert peer.calls() == []
 
 
@@ -74,13 +78,6 @@ def test_a_message_of_a_known_dedup_key_is_not_queued_again_and_the_run_says_so(
     assert ended.code == 0, ended.err
     assert re.search(r"tell +outbox.enqueue +2 queued, 1 known", ended.out)
     assert [(row[1], row[3]["json"]["n"]) for row in rows(query)] == [("a", 1), ("b", 3)]
-
-
-def test_without_a_dedup_key_the_same_work_done_again_queues_nothing_even_without_the_ledger(run: Any, query: Any) -> None:
-    assert run("code,n\na,1\nb,2\n", None, PORTL_LEDGER="off").code == 0
-    again = run("code,n\na,1\nb,2\n", None, PORTL_LEDGER="off")
-    assert (again.code, query("SELECT count(*) FROM portl_outbox"), query("SELECT count(*) FROM orders")) == (0, [(2,)], [(4,)])
-    assert "2 known" in again.out
 
 
 SCOPE = {"run": {"job": "orders", "id": "run-1"}, "row": {"code": "a", "none": None, "away": "http://elsewhere.example/x"}}
