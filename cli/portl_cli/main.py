@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "Say what is wrong with a job, and where.",
     "graph": "Draw a job's state machine, as Mermaid or SVG.",
     "init": "Write a new job that runs.",
+    "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "run": "Run a job on this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",

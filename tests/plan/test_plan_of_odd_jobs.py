@@ -93,7 +93,7 @@ def test_an_odd_job_does_what_was_planned(tmp_path: Path, postgres_url: str, que
 )
 def test_a_sample_of_another_form_than_the_result_is_told_with_its_step(tmp_path: Path, step: str, told: str) -> None:
     ended = portl(tmp_path, "plan", str(write(tmp_path, f"  - {step}\n")))
-    assert (ended.code, "R131" in ended.err, told in ended.err) == (2, True, True), ended.err
+    assert (ended.code, "R141" in ended.err, told in ended.err) == (2, True, True), ended.err
 
 
 def test_a_csv_whose_path_only_a_call_knows_has_one_record_that_is_unknown(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
 from portl_cli.engine import Execution
 
-WRITES = ("inserted", "updated", "unchanged", "skipped")
+WRITES = ("inserted", "updated", "unchanged", "skipped", "queued", "known")
 
 
 @dataclass(frozen=True, slots=True)

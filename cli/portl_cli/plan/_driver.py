@@ -59,7 +59,7 @@ def make_plan(found: Compiled, functions: Mapping[str, Function], params: Mappin
     Raises:
         PlanFailed: with the error of the record that failed.
         DatabaseError: a database whose variable is set cannot be reached.
-        RunError: R131, a step's sample is of another form than its result.
+        RunError: R141, a step's sample is of another form than its result.
     """
     catalogs = Catalogs(found.job.connections)
     try:

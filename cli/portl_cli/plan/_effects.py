@@ -32,6 +32,7 @@ from portl.runs import (
     outgoing_of,
     read_records,
     switched_on,
+    with_key,
 )
 from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
@@ -129,6 +130,8 @@ class NotingExecutor:
         request = None
         if isinstance(intent, Request):
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
+        elif isinstance(intent, Statement):
+            intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
         self._notes.add(to_json(document(intent, step=step_id, record=record, outgoing=request)))
 
     @contextmanager

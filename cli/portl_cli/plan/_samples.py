@@ -24,7 +24,7 @@ def samples_of(job: Job) -> dict[str, Any]:
     """The samples of a job by step.
 
     Raises:
-        RunError: R131, one is of another form than the step's result.
+        RunError: R141, one is of another form than the step's result.
     """
     return {step.id: _shaped(step) for step in walk_steps(job.steps) if step.sample is not None}
 
@@ -41,4 +41,4 @@ def _shaped(step: StepSpec) -> Any:
     form = "a list of records, or a mapping with rows" if step.shape.lists else "a mapping"
     known = ", ".join(sorted(step.shape.fields or ()))
     text = f"the sample of {step.id} is {type(given).__name__}, and the result of {step.type} is {form} ({known})"
-    raise RunError(text, code="R131", hint="write it in that form, or leave it out", place=Place(step=step.id))
+    raise RunError(text, code="R141", hint="write it in that form, or leave it out", place=Place(step=step.id))

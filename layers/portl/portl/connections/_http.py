@@ -15,6 +15,7 @@ import httpx
 from portl.connections._models import HttpSpec
 from portl.connections._outgoing import Outgoing, outgoing
 from portl.errors import HttpError
+from portl.values import redact
 
 TRANSIENT = frozenset({408, 425, 429, 500, 501, 502, 503, 504}) - {501}
 SHOWN = 500
@@ -98,7 +99,7 @@ class HttpConnection:
             parsed = answer.json() if answer.content else None
         except ValueError as problem:
             text = f"{method} {_plain(address)} says JSON and sends none"
-            raise HttpError(text, code="H104", hint="ask the API's owner", detail={"body": answer.text[:SHOWN]}) from problem
+            raise HttpError(text, code="H104", hint="ask the API's owner", detail={"body": _shown(answer)}) from problem
         return HttpAnswer(answer.status_code, dict(answer.headers), json=parsed)
 
     def _refused(self, method: str, address: str, answer: httpx.Response) -> HttpError:
@@ -106,15 +107,21 @@ class HttpConnection:
         outcome = "Permanent"
         if answer.status_code in TRANSIENT:
             outcome = "Throttled" if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or wait is not None else "Transient"
-        detail = {"method": method, "url": _plain(address), "status": answer.status_code, "body": answer.text[:SHOWN]}
+        detail = {"method": method, "url": _plain(address), "status": answer.status_code, "body": _shown(answer)}
         hint = "it may succeed later: add retry" if outcome != "Permanent" else "look at the request and the answer's body"
-        text = f"{method} {_plain(address)} answered {answer.status_code} {answer.reason_phrase}: {answer.text[:SHOWN]}"
+        text = f"{method} {_plain(address)} answered {answer.status_code} {answer.reason_phrase}: {_shown(answer)}"
         return HttpError(text, code="H101", hint=hint, outcome=outcome, detail=detail, retry_after=wait)
 
     def _lost(self, code: str, method: str, address: str, what: str, hint: str, problem: Exception) -> HttpError:
         detail = {"method": method, "url": _plain(address), "reason": str(problem)}
         text = f"{method} {_plain(address)} {what}: {problem}"
         return HttpError(text, code=code, hint=hint, outcome="Transient", detail=detail)
+
+
+def _shown(answer: httpx.Response) -> str:
+    """The beginning of a body. What is secret is masked before the cut: half a secret would not be known as one."""
+    masked: str = redact(answer.text[: 8 * SHOWN])
+    return masked[:SHOWN]
 
 
 def _content(request: Outgoing) -> dict[str, Any]:

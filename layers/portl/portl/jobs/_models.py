@@ -116,6 +116,10 @@ class StepSpec(Strict):
         """The steps inside this step, by the name of their branch; none but for ``conditional``."""
         return ()
 
+    def names_connections(self) -> Iterator[tuple[str, str]]:
+        """The fields besides ``connection`` that name one, each with the kind that one must be of."""
+        return iter(())
+
     def writes(self) -> frozenset[str]:
         """The tables this step writes."""
         return frozenset()

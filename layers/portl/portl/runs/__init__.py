@@ -1,13 +1,16 @@
 """How a function does its part of a run: the handler, results by reference, intents and their executor."""
 
 from portl.runs._begin import NEW_KEY, Run, read_params
+from portl.runs._clock import scaled
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
+from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
     Begin,
+    CallKey,
     Commit,
     Decide,
     Intent,
@@ -18,8 +21,11 @@ from portl.runs._intents import (
     Request,
     Statement,
     document,
+    with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
+from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
@@ -30,13 +36,17 @@ from portl.runs._transaction import REPLAYED, run_transaction, single_step
 from portl.runs._units import Unit, earlier_unit
 
 __all__ = [
+    "ENQUEUE",
+    "ENQUEUED_COLUMNS",
     "MAX_CHUNKS",
     "NEW_KEY",
+    "OUTBOX",
     "PER_RECORD",
     "REPLAYED",
     "SPECS",
     "SPEC_REFERENCE",
     "Begin",
+    "CallKey",
     "Commit",
     "Decide",
     "Effects",
@@ -65,14 +75,19 @@ __all__ = [
     "document",
     "earlier_unit",
     "handle",
+    "is_there",
     "keep_specs",
+    "log",
     "outgoing_of",
+    "prepare_outbox",
     "read_params",
     "read_records",
     "run_step",
     "run_transaction",
+    "scaled",
     "single_step",
     "switched_on",
     "use_effects",
     "use_progress",
+    "with_key",
 ]

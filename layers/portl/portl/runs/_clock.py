@@ -4,6 +4,11 @@ import os
 import time
 
 
+def scaled(seconds: float) -> float:
+    """A wait as long as it really is. ``PORTL_TIME_SCALE`` (1.0) shortens every wait of a run, as the engine's clock does."""
+    return max(0.0, seconds) * float(os.environ.get("PORTL_TIME_SCALE", "1"))
+
+
 def sleep(seconds: float) -> None:
-    """Waits inside a function. ``PORTL_TIME_SCALE`` (1.0) shortens every wait of a run, as the engine's clock does."""
-    time.sleep(max(0.0, seconds) * float(os.environ.get("PORTL_TIME_SCALE", "1")))
+    """Waits inside a function."""
+    time.sleep(scaled(seconds))

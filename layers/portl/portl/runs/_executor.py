@@ -25,8 +25,10 @@ from portl.runs._intents import (
     Request,
     Statement,
     document,
+    with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._outbox import OUTBOX, prepare_outbox
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
 from portl.runs._steptype import Prepared
@@ -54,6 +56,8 @@ class LiveExecutor:
         file = os.environ.get("PORTL_INTENTS", "")
         if file:
             request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
+            if isinstance(intent, Statement):
+                intent = self._keyed(intent, step_id, record)
             kept = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
             with Path(file).open("ab") as stream:  # one write of one line: what other processes append stays whole
                 stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
@@ -68,6 +72,8 @@ class LiveExecutor:
         ledger = Ledger(database, self._run, begin.unit, begin.chunk) if begin.work and switched_on() else None
         if ledger:
             ledger.prepare()
+        if OUTBOX in begin.locks:
+            prepare_outbox(database)
         self.note(begin, step_id=begin.unit, record=None)
         with database.transaction():
             timeout = str(max(1, int(seconds * 1000)))
@@ -94,7 +100,7 @@ class LiveExecutor:
     def _answer(self, intent: Intent, step_id: str, record: int | None) -> Any:
         match intent:
             case Statement():
-                return self._statement(intent, step_id)
+                return self._statement(self._keyed(intent, step_id, record), step_id)
             case Request():
                 return self._request(intent, step_id, record)
             case Invocation():
@@ -106,6 +112,9 @@ class LiveExecutor:
                 return self._keep(list(intent.records), step_id)
             case Decide():
                 return intent.branch
+
+    def _keyed(self, intent: Statement, step_id: str, record: int | None) -> Statement:
+        return with_key(intent, lambda: self._run.idempotency_key(step_id, record))
 
     def _statement(self, intent: Statement, step_id: str) -> Any:
         database = self._connections.get(intent.connection)

@@ -5,11 +5,17 @@ While a plan is made, a value inside an intent may be an ``Unknown``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
 from portl.values import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """Among the ``params`` of a Statement: the idempotency key of its step and record, which only the run can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,13 @@ class Commit:
 
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
 Noted = Intent | Begin | Commit
+
+
+def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
+    """The statement with the idempotency key where a ``CallKey`` stands."""
+    if CallKey() not in intent.params:
+        return intent
+    return replace(intent, params=tuple(key() if isinstance(value, CallKey) else value for value in intent.params))
 
 
 def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing | None = None) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from portl.errors import DatabaseError, RunError
+from portl.errors import RunError
 from portl.runs._begin import Run
+from portl.runs._own_tables import make_where_missing
 
 TABLE = "portl_ledger"
 CREATE = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -38,16 +39,7 @@ class Ledger:
         Raises:
             DatabaseError: D112, it is missing and may not be made.
         """
-        if self._database.execute("SELECT to_regclass($1)::text", (TABLE,)).rows[0][0] is not None:
-            return
-        try:
-            with self._database.transaction():
-                self._database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (TABLE,))
-                self._database.execute(CREATE)
-        except DatabaseError as problem:
-            hint = f"let the schema's owner run: {' '.join(CREATE.split())}"
-            text = f"the table {TABLE} is missing and cannot be made: {problem.message}"
-            raise DatabaseError(text, code="D112", outcome=problem.outcome, hint=hint) from problem
+        make_where_missing(self._database, TABLE, (CREATE,))
 
     def earlier(self) -> tuple[str, str, str] | None:
         """The unit's row as it stands, when there is one: its work, where its answer is kept, and the run that did it."""

@@ -20,6 +20,7 @@ NAMES = (
     "db.update",
     "db.upsert",
     "lambda.invoke",
+    "outbox.enqueue",
 )
 
 

@@ -44,17 +44,19 @@ def _wrong_field(check: Check, path: Path, error: Any, model: type[BaseModel]) -
 
 
 def connections_are_known(check: Check) -> None:
-    """J204: the connection of each step exists and is of its kind; without one there is no choice."""
+    """J204: every connection a step names exists and is of its kind; without one there is no choice."""
     for placed in check.steps:
         if placed.step.connection is None:
             _chosen(check, placed)
         else:
-            _named(check, placed, placed.step.connection)
+            _named(check, placed, "connection", placed.step.connects_to)
+        for field, kind in placed.step.names_connections():
+            _named(check, placed, field, kind)
 
 
-def _named(check: Check, placed: Placed, name: str) -> None:
-    spec = check.job.connections.get(name)
-    where, wanted = (*placed.path, "connection"), placed.step.connects_to
+def _named(check: Check, placed: Placed, field: str, wanted: str | None) -> None:
+    name = str(getattr(placed.step, field))
+    spec, where = check.job.connections.get(name), (*placed.path, field)
     if spec is None:
         check.add(where, "J204", f'there is no connection "{name}"', closest(name, check.job.connections))
     elif wanted is None:

@@ -20,7 +20,7 @@ _SECRET = frozenset({
 _TO_A_HEADER = 'let a header of the connection carry it as "${secret:…}"'
 _HINTS = {
     "headers": 'write "${secret:…}"',
-    **dict.fromkeys(("path", "url", "query", "json", "body", "form", "payload"), _TO_A_HEADER),
+    **dict.fromkeys(("path", "url", "query", "json", "body", "form", "payload", "request"), _TO_A_HEADER),
 }
 """The way out by the field of the step: marks are resolved in connections and headers only."""
 _SCHEMES = re.compile(r"^(?:basic|bearer|token|digest|apikey)$", re.IGNORECASE)
