@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Write a new job that runs.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "run": "Run a job on this machine.",
+    "runs": "Look at the runs of this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",
 }
 

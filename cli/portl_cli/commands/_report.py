@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,7 +32,6 @@ def summary(told: Told) -> Iterator[str]:
         yield f"  the peer received {count:,} {what}"
     transitions = told.ended.transitions
     yield f"  state transitions {transitions:,}, on AWS about ${transitions * PRICE_PER_TRANSITION:.4f}"
-    yield f"  run folder {os.path.relpath(told.run_folder)}"
 
 
 def summary_document(told: Told) -> dict[str, Any]:
@@ -62,7 +60,6 @@ def failure_of(told: Told) -> Iterator[str]:
     """The lines of a run that failed, with what it leaves behind."""
     yield from failure(told.job, told.job_file, first_error(told.run_folder), _cause(told))
     yield f"  state   {consequence(told)}"
-    yield f"  run     {os.path.relpath(told.run_folder)}"
 
 
 def failure_document(told: Told) -> dict[str, Any]:
@@ -70,7 +67,8 @@ def failure_document(told: Told) -> dict[str, Any]:
     error = first_error(told.run_folder) or {"code": "", "message": _cause(told), "hint": "", "place": {}, "detail": {}}
     spot = place_in_job(told.job_file, error)
     job = {"file": str(told.job_file), **({"line": spot.line, "column": spot.column} if spot else {})}
-    return {**error, "job": job, "state": consequence(told)}
+    where = _where(told.job, error["place"]) if error["place"] else ""
+    return {**error, "where": where, "job": job, "state": consequence(told)}
 
 
 def _cause(told: Told) -> str:
