@@ -10,9 +10,9 @@ from typing import Any
 
 from portl.jobs import Job
 from portl.values import redact
-from portl_cli.commands._outcome import Told, read_outcome
+from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
-from portl_cli.commands._watch import HISTORY
+from portl_cli.commands._watch import HISTORY, Watch
 from portl_cli.engine import Execution
 from portl_cli.page import PAGE, Course, write_page
 
@@ -27,13 +27,13 @@ def keep_ending(told: Told, course: Course) -> None:
     _keep(told, course, told.ended.status, lines, failure_document(told) if failed else None)
 
 
-def keep_broken(job: Job, job_file: Path, run_folder: Path, course: Course, problem: BaseException) -> None:
+def keep_broken(job: Job, job_file: Path, run_folder: Path, watched: Watch, problem: BaseException) -> None:
     """The same of a run that an interrupt or an error of the machine it ran on has ended."""
     interrupted = isinstance(problem, KeyboardInterrupt)
     text = INTERRUPTED if interrupted else f"{type(problem).__name__}: {problem}"
-    ended = Execution("ABORTED", None, type(problem).__name__, text, [], course.transitions)
-    told = Told(job, job_file, run_folder, ended, committed=False, calls=None, outcome=read_outcome(run_folder))
-    _keep(told, course, "INTERRUPTED" if interrupted else "ABORTED", [text], None)
+    ended = Execution("ABORTED", None, type(problem).__name__, text, [], watched.course.transitions)
+    told = Told(job, job_file, run_folder, ended, watched.committed, calls=None, outcome=read_outcome(run_folder))
+    _keep(told, watched.course, "INTERRUPTED" if interrupted else "ABORTED", [text, consequence(told)], None)
 
 
 def _keep(told: Told, course: Course, status: str, lines: list[str], failure: dict[str, Any] | None) -> None:
@@ -50,7 +50,9 @@ def _keep(told: Told, course: Course, status: str, lines: list[str], failure: di
         "lines": lines,
     }
     kept = redact(document)
-    (told.run_folder / ENDED).write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    new = told.run_folder / f".{ENDED}"
+    new.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    new.replace(told.run_folder / ENDED)
     write_page(told.run_folder, kept, course)
 
 
@@ -73,7 +75,7 @@ def _is_run(path: Path) -> bool:
 
 def _brief(folder: Path) -> dict[str, Any]:
     """How a run ended, or what can be seen of one that did not say it."""
-    kept = _json(folder / ENDED)
+    kept: dict[str, Any] | None = _json(folder / ENDED)
     if kept is not None:
         return kept
     begun = _json(folder / "run.json") or {}

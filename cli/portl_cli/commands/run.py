@@ -99,7 +99,7 @@ def command(
         try:
             ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
         except BaseException as problem:
-            keep_broken(found.job, job_file(job), run_folder, watched.course, problem)
+            keep_broken(found.job, job_file(job), run_folder, watched, problem)
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None

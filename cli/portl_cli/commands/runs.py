@@ -127,10 +127,12 @@ def _table(runs: list[dict[str, Any]]) -> list[str]:
     rows = [("run", "job", "status", "started", "took", "records")] if runs else []
     for run in runs:
         started = words.moment(words.when(run.get("started")))
-        records = "–" if run.get("records") is None else f"{run['records']:,}"
+        records = words.UNKNOWN if run.get("records") is None else f"{run['records']:,}"
         rows.append((run["run"], run["job"], _word(run), started, words.duration(run.get("seconds")), records))
     widths = [max(len(row[at]) for row in rows) for at in range(6)] if rows else []
-    return ["  ".join(_cell(text, w, at) for at, (text, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    return [
+        "  ".join(_cell(text, w, at) for at, (text, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows
+    ]
 
 
 def _cell(text: str, width: int, at: int) -> str:

@@ -19,7 +19,7 @@ _FAILED = ("Failed", "TimedOut")
 class Visits:
     """All visits of one state. ``seconds`` adds them up; ``first`` and ``last`` are when the first began and the last ended.
 
-    ``tasks`` counts attempts, ``failed`` those that failed, ``asked`` those that asked for a wait. ``left`` are visits that ended.
+    ``left`` are visits that ended; ``tasks`` counts attempts, ``failed`` those that failed, ``asked`` those that asked for a wait.
     """
 
     entered: int = 0
@@ -63,7 +63,7 @@ class _Visit:
     kind: str
     began: datetime
     tasks: int = 0
-    error: str = ""
+    left: bool = False
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Course:
         elif kind == "ExecutionStarted" and not child:
             self.input = json.loads(event["executionStartedEventDetails"]["input"])
         elif kind in _ENDED:
-            self._end(child, kind, event)
+            self._end(child, kind, event, now)
         else:
             visit = visits.get(event["previousEventId"])
             if kind.endswith("StateExited"):
@@ -127,16 +127,19 @@ class Course:
             visit = self._doing.get((child, state))
         if visit is None:
             return None
+        self.states[state].left += 1
+        self.states[state].last = now
+        self._spend(child, visit, now)
+        return visit
+
+    def _spend(self, child: str, visit: _Visit, now: datetime) -> None:
+        visit.left = True
         seconds = (now - visit.began).total_seconds()
-        visits = self.states[state]
-        visits.left += 1
-        visits.seconds += seconds
-        visits.last = now
+        self.states[visit.state].seconds += seconds
         if visit.kind == "Wait" and child:
             trouble = self._trouble(child)
             trouble.waits += 1
             trouble.waited_s += seconds
-        return visit
 
     def _inside(self, child: str, kind: str, visit: _Visit, event: Mapping[str, Any]) -> None:
         visits = self.states[visit.state]
@@ -160,14 +163,15 @@ class Course:
             return
         visits.failed += 1
         visits.last = datetime.fromisoformat(event["timestamp"])
-        visits.error = visit.error = ": ".join(part for part in (error or kind, cause) if part)
+        visits.error = ": ".join(part for part in (error or kind, cause) if part)
         if child:
-            self._trouble(child).error = visit.error
+            self._trouble(child).error = visits.error
 
-    def _end(self, child: str, kind: str, event: Mapping[str, Any]) -> None:
-        visits = self._open.pop(child)
-        for visit in visits.values():
+    def _end(self, child: str, kind: str, event: Mapping[str, Any], now: datetime) -> None:
+        for visit in self._open.pop(child).values():
             self._doing.pop((child, visit.state), None)
+            if not visit.left:
+                self._spend(child, visit, now)
         if not child:
             return
         self.children += 1
@@ -183,7 +187,7 @@ class Course:
 
 def _told(event: Mapping[str, Any]) -> tuple[str, str]:
     """The error's name and its cause: what a function raised says its message inside JSON."""
-    details = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    details: Mapping[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
     cause = str(details.get("cause") or "")
     if cause.startswith("{"):
         try:

@@ -53,6 +53,8 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
     definition = _json(folder / "machine.asl.json") or {}
     run = _json(folder / "run.json") or {}
     by_step = ended.get("steps") or {}
+    failed_step = str((ended.get("failure") or {}).get("place", {}).get("step", ""))
+    drawn = picture(definition, course, by_step, failed_step) if definition else ""
     lines, before = story.log_lines(folder / "log.jsonl")
     output, output_before = story.tail(folder / "output.log", story.MOST_OUTPUT)
     chunks, more_chunks = story.troubled(course)
@@ -65,8 +67,9 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
         figures=_figures(ended, course),
         params=story.parameters(run, course),
         key=run.get("key", ""),
-        picture=Markup(picture(definition, course, by_step)) if definition else "",  # noqa: S704 - built as a tree, not as text
-        legend=_legend(definition, course),
+        picture=Markup(drawn),  # noqa: S704 - built as a tree, not as text
+        legend=[(name, said) for name, said in OUTCOMES.items() if f" is-{name}" in drawn],
+        failed_step=failed_step,
         states=story.state_lines(definition, course, by_step) if definition else [],
         waits=story.waits(definition, course) if definition else [],
         chunks=chunks,
@@ -88,14 +91,6 @@ def _figures(ended: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
         found.append(("chunks", words.count(course.children)))
     transitions, usd = ended.get("transitions") or 0, ended.get("usd") or 0.0
     return [*found, ("state transitions", words.count(transitions)), ("on AWS about", f"${usd:.4f}")]
-
-
-def _legend(definition: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
-    """What the picture's colours mean, of those that are in it."""
-    if not definition:
-        return []
-    text = picture(definition, course, {})
-    return [(name, said) for name, said in OUTCOMES.items() if f"is-{name}" in text]
 
 
 def _json(file: Path) -> Any:

@@ -39,15 +39,17 @@ def outcome(kind: str, visits: Visits | None) -> str:
     return "caught" if visits.failed else "done"
 
 
-def picture(definition: Mapping[str, Any], course: Course, by_step: Mapping[str, Mapping[str, int]]) -> str:
+def picture(definition: Mapping[str, Any], course: Course, by_step: Mapping[str, Mapping[str, int]], failed_step: str) -> str:
     """The SVG of a definition for use inside HTML: each state has its outcome as a class ``is-…``, its count and its errors."""
     root = ET.fromstring(svg(definition).replace(_NAMESPACE, "", 1))  # noqa: S314 - our own text
     for group in root.iter("g"):
         state, step = group.get("data-state"), group.get("data-step")
         if state is not None:
             _fill_state(group, state, course.states.get(state), by_step)
-        elif step is not None and step in by_step:
-            _add_title(group, counts(by_step[step]))
+        elif step is not None:
+            _add_title(group, counts(by_step.get(step, {})))
+            if step == failed_step:
+                group.set("class", f"{group.get('class')} is-failed")
     for element in root.iter():
         if element.tag in ("text", "title") and element.text:
             element.text = redact(element.text)

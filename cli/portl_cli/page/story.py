@@ -20,26 +20,29 @@ MOST_CHUNKS, MOST_LINES, MOST_OUTPUT, MOST_PARAM, MOST_DETAILS = 100, 500, 100, 
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step in the table: what its records came to, and when its state was at work as parts of the run's time (0 to 1)."""
+    """A step in the table, and what its records came to. ``depth`` says in how many branches it stands."""
 
     id: str
     type: str
     depth: int
     records: int
     counts: str
-    retried: int
-    rate: str
 
 
 @dataclass(frozen=True, slots=True)
 class StateLines:
-    """The steps that one state does. ``kind`` is ``step``, ``transaction`` or ``committed`` (moved behind a commit)."""
+    """The steps that one state does. ``kind`` is ``step``, ``transaction`` or ``committed`` (moved behind a commit).
+
+    ``begin`` and ``length`` say when it was at work, as parts of the run's time (0 to 1).
+    """
 
     state: str
     kind: str
     outcome: str
     said: str
     took: str
+    rate: str
+    retried: int
     begin: float
     length: float
     steps: tuple[StepLine, ...]
@@ -78,11 +81,13 @@ def _lines(leaf: Leaf, course: Course, by_step: Mapping[str, Mapping[str, int]])
     visits = course.states.get(leaf.name)
     found = outcome(str(leaf.state["Type"]), visits)
     begin, length = _share(course, visits)
-    steps = tuple(_step(step, depth, visits, by_step) for step, depth in _steps(leaf))
+    steps = tuple(_step(step, depth, by_step) for step, depth in _steps(leaf))
     calls = any(step.type in ("api.call", "lambda.invoke") for step in steps)
     kind = "transaction" if is_transaction(leaf.state) else "committed" if leaf.committed and calls else "step"
-    took = duration(visits.wall_s) if visits and visits.last else "–"
-    return StateLines(leaf.name, kind, found, OUTCOMES[found], took, begin, length, steps)
+    wall, records = visits.wall_s if visits else None, max(step.records for step in steps)
+    rate = f"{records / wall:,.0f}" if records and wall else ""
+    retried = visits.retried if visits else 0
+    return StateLines(leaf.name, kind, found, OUTCOMES[found], duration(wall), rate, retried, begin, length, steps)
 
 
 def _share(course: Course, visits: Visits | None) -> tuple[float, float]:
@@ -93,14 +98,9 @@ def _share(course: Course, visits: Visits | None) -> tuple[float, float]:
     return (visits.first - course.began).total_seconds() / whole, (last - visits.first).total_seconds() / whole
 
 
-def _step(step: Mapping[str, Any], depth: int, visits: Visits | None, by_step: Mapping[str, Mapping[str, int]]) -> StepLine:
+def _step(step: Mapping[str, Any], depth: int, by_step: Mapping[str, Mapping[str, int]]) -> StepLine:
     found = by_step.get(str(step["id"]), {})
-    records = sum(found.values())
-    wall = visits.wall_s if visits else None
-    rate = f"{records / wall:,.0f}" if records and wall else ""
-    return StepLine(
-        str(step["id"]), str(step.get("type", "")), depth, records, counts(found), visits.retried if visits else 0, rate
-    )
+    return StepLine(str(step["id"]), str(step.get("type", "")), depth, sum(found.values()), counts(found))
 
 
 @dataclass(frozen=True, slots=True)

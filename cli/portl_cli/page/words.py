@@ -7,6 +7,7 @@ from datetime import datetime
 
 from portl.values import redact
 
+UNKNOWN = "-"
 MILLISECONDS_BELOW = 0.1
 TENTHS_BELOW = 60
 
@@ -24,7 +25,7 @@ def counts(found: Mapping[str, int]) -> str:
 def duration(seconds: float | None) -> str:
     """``85 ms``, ``3.2 s``, ``4 min 10 s`` or ``2 h 5 min``; a dash when it is not known."""
     if seconds is None:
-        return "–"
+        return UNKNOWN
     if seconds < MILLISECONDS_BELOW:
         return f"{seconds * 1000:.0f} ms"
     if seconds < TENTHS_BELOW:
@@ -36,7 +37,7 @@ def duration(seconds: float | None) -> str:
 
 def moment(time: datetime | None) -> str:
     """``2026-11-25 01:16:39 UTC``; a dash when it is not known."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "–"
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else UNKNOWN
 
 
 def short(text: str, most: int) -> str:
