@@ -65,7 +65,9 @@ def _times(course: Course) -> dict[str, Any]:
 def kept_runs(root: Path) -> Iterator[dict[str, Any]]:
     """What is known of every run under the runs' root without reading its history, newest first."""
     folders = [path for path in root.iterdir() if _is_run(path)] if root.is_dir() else []
-    yield from sorted((_brief(path) for path in folders), key=lambda each: (each["started"] or "", each["run"]), reverse=True)
+    yield from sorted(
+        (_brief(path) for path in folders), key=lambda each: (each.get("started") or "", each["run"]), reverse=True
+    )
 
 
 def _is_run(path: Path) -> bool:

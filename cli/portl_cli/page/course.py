@@ -19,7 +19,7 @@ _FAILED = ("Failed", "TimedOut")
 class Visits:
     """All visits of one state. ``seconds`` adds them up; ``first`` and ``last`` are when the first began and the last ended.
 
-    ``left`` are visits that ended; ``tasks`` counts attempts, ``failed`` those that failed, ``asked`` those that asked for a wait.
+    ``left`` counts visits that ended, ``tasks`` attempts, ``failed`` those that failed, ``asked`` those that asked to wait.
     """
 
     entered: int = 0
