@@ -120,4 +120,4 @@ def browse(page: Path, profile: Path, *arguments: str) -> subprocess.CompletedPr
     quiet = ["no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"]
     options = ["headless", "no-sandbox", "disable-gpu", *quiet, f"user-data-dir={profile}", "enable-logging=stderr", "v=0"]
     command = [program, *(f"--{option}" for option in options), *arguments, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)

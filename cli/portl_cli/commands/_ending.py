@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from portl.jobs import Job
 from portl.values import redact
 from portl_cli.commands._outcome import Told, consequence, read_outcome
@@ -53,7 +55,10 @@ def _keep(told: Told, course: Course, status: str, lines: list[str], failure: di
     new = told.run_folder / f".{ENDED}"
     new.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
     new.replace(told.run_folder / ENDED)
-    write_page(told.run_folder, kept, course)
+    try:
+        write_page(told.run_folder, kept, course)
+    except Exception as problem:  # noqa: BLE001 - what a run came to does not hang on its page
+        click.echo(redact(f"the run's page could not be made: {type(problem).__name__}: {problem}"), err=True)
 
 
 def _times(course: Course) -> dict[str, Any]:
