@@ -20,6 +20,7 @@ COMMANDS = {
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "run": "Run a job on this machine.",
+    "runs": "Look at the runs of this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",
 }
 

@@ -59,7 +59,7 @@ def test_both_flows_give_the_same_rows_calls_and_history_on_every_host(
         calls = [(call["path"], json.dumps(call["body"], sort_keys=True)) for call in peer.calls()][called:]
         called += len(calls)
         rows = sorted(map(tuple, connection.run(RESOURCES))), sorted(map(repr, connection.run(VERSIONS)))
-        told = [line for line in ended.out.splitlines() if "run folder" not in line]
+        told = [line for line in ended.out.splitlines() if "run page" not in line]
         found[host] = (rows, sorted(calls), history(runs), told)
         connection.close()
     for host in hosts[1:]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +36,6 @@ def summary(told: Told) -> Iterator[str]:
     yield from _received(told)
     transitions = told.ended.transitions
     yield f"  state transitions {transitions:,}, on AWS about ${transitions * PRICE_PER_TRANSITION:.4f}"
-    yield f"  run folder {os.path.relpath(told.run_folder)}"
 
 
 def summary_document(told: Told) -> dict[str, Any]:
@@ -78,7 +76,6 @@ def failure_of(told: Told) -> Iterator[str]:
     yield f"  state   {consequence(told)}"
     if told.job.run_key is not None:
         yield "  again   the same command goes on: what is committed is answered as before, calls keep their idempotency keys"
-    yield f"  run     {os.path.relpath(told.run_folder)}"
 
 
 def failure_document(told: Told) -> dict[str, Any]:
@@ -86,7 +83,8 @@ def failure_document(told: Told) -> dict[str, Any]:
     error = first_error(told.run_folder) or {"code": "", "message": _cause(told), "hint": "", "place": {}, "detail": {}}
     spot = place_in_job(told.job_file, error)
     job = {"file": str(told.job_file), **({"line": spot.line, "column": spot.column} if spot else {})}
-    return {**error, "job": job, "state": consequence(told)}
+    where = _where(told.job, error["place"]) if error["place"] else ""
+    return {**error, "where": where, "job": job, "state": consequence(told)}
 
 
 def _cause(told: Told) -> str:

@@ -16,6 +16,7 @@ from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._display import Display, display_for
+from portl_cli.commands._ending import keep_broken, keep_ending
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
@@ -27,6 +28,7 @@ from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled
 from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
 from portl_cli.exit_codes import FAILED, INTERRUPTED
+from portl_cli.page import PAGE
 
 
 @click.command("run")
@@ -96,10 +98,15 @@ def command(
         if served and (rows := apply_sample_rows(found.job, folder)):
             display.say(f"rows from {rows.name}")
         watched = Watch(found, run_folder, display)
-        ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
+        try:
+            ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
+        except BaseException as problem:
+            keep_broken(found.job, job_file(job), run_folder, watched, problem)
+            raise
         display.close()
         calls = around.peer.calls() if around.peer else None
     told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder))
+    keep_ending(told, watched.course)
     return _conclude_json(told, display) if as_json else _conclude(told)
 
 
@@ -134,7 +141,7 @@ def _execute(
     try:
         return execute(machine, params, name=run_id, host=around.host, clock=clock, on_event=watched.event, limits=limits)
     except KeyboardInterrupt:
-        return Execution("ABORTED", None, None, None, [], 0)
+        return Execution("ABORTED", None, "KeyboardInterrupt", "interrupted", [], watched.course.transitions)
     finally:
         watched.close()
 
@@ -143,14 +150,20 @@ def _conclude(told: Told) -> int:
     if told.ended.status == "SUCCEEDED":
         for line in summary(told):
             click.echo(redact(line))
+        click.echo(f"  run page {_page(told)}")
         return 0
     for line in failure_of(told):
         click.echo(redact(line), err=True)
+    click.echo(f"  page    {_page(told)}", err=True)
     return INTERRUPTED if told.ended.status == "ABORTED" else FAILED
 
 
+def _page(told: Told) -> str:
+    return os.path.relpath(told.run_folder / PAGE)
+
+
 def _conclude_json(told: Told, display: Display) -> int:
-    about = {"run": told.run_folder.name, "folder": str(told.run_folder)}
+    about = {"run": told.run_folder.name, "folder": str(told.run_folder), "page": str(told.run_folder / PAGE)}
     if told.ended.status == "SUCCEEDED":
         display.event("run_succeeded", **about, summary=summary_document(told))
         return 0

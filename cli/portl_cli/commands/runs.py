@@ -1,0 +1,151 @@
+"""``portl runs``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portl_cli.commands._ending import kept_runs, page_of, whole_run
+from portl_cli.commands._project import find_project
+
+LAST = "last"
+NEAREST = 5
+PROJECT = click.option(
+    "--project",
+    "start",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    help="A folder of the project.",
+)
+
+
+@click.group("runs")
+def command() -> None:
+    """Look at the runs of this machine.
+
+    \b
+    Example:
+      portl runs list
+      portl runs show last
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+
+
+@command.command("list")
+@PROJECT
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
+    """List runs, newest first: when each started, how it ended, how long it took and how many records it read.
+
+    \b
+    Example:
+      portl runs list --limit 5
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    root = _root(start)
+    found = list(islice(kept_runs(root), limit))
+    if as_json:
+        click.echo(json.dumps([_short(root, run) for run in found], ensure_ascii=False))
+        return 0
+    if not found:
+        click.echo(f"no runs in {os.path.relpath(root)}", err=True)
+    for line in _table(found):
+        click.echo(line)
+    return 0
+
+
+@command.command("show")
+@click.argument("run")
+@PROJECT
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--open-path", is_flag=True, help="Print only the path of its page, for a browser.")
+def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
+    """Show what RUN came to, as it said at its end, and where its page is.
+
+    RUN is a run's id, the beginning of one, or `last`.
+
+    \b
+    Example:
+      portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
+      portl runs show last
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    root = _root(start)
+    folder = root / _find(root, run)
+    found = whole_run(folder)
+    page = page_of(folder)
+    if open_path:
+        if page is None:
+            raise click.UsageError(f"{folder.name} has no page: it is {_word(found)}")
+        click.echo(page)
+    elif as_json:
+        click.echo(json.dumps({**found, "folder": str(folder), "page": str(page) if page else None}, ensure_ascii=False))
+    else:
+        for line in _shown(found, folder, page):
+            click.echo(line)
+    return 0
+
+
+def _root(start: Path) -> Path:
+    return Path(os.environ.get("PORTL_RUNS") or find_project(start).root / ".portl" / "runs").resolve()
+
+
+def _find(root: Path, wanted: str) -> str:
+    """The id of a run by its beginning.
+
+    Raises:
+        UsageError: there is no such run, or more than one.
+    """
+    names = [str(run["run"]) for run in kept_runs(root)]
+    if not names:
+        raise click.UsageError(f"there are no runs in {root}")
+    if wanted == LAST:
+        return names[0]
+    if wanted in names:
+        return wanted
+    found = [name for name in names if name.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise click.UsageError(f"{len(found)} runs begin with {wanted}: {', '.join(found[:NEAREST])}")
+    near = difflib.get_close_matches(wanted, names, n=NEAREST, cutoff=0.3) or names[:NEAREST]
+    raise click.UsageError(f"there is no run {wanted}; the nearest are {', '.join(near)}")
+
+
+def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:
+    names = ("run", "job", "status", "started", "seconds", "records")
+    return {**{name: run.get(name) for name in names}, "folder": str(root / run["run"])}
+
+
+def _table(runs: list[dict[str, Any]]) -> list[str]:
+    from portl_cli.page import words
+
+    rows = [("run", "job", "status", "started", "took", "records")] if runs else []
+    for run in runs:
+        started = words.moment(words.when(run.get("started")))
+        records = words.UNKNOWN if run.get("records") is None else f"{run['records']:,}"
+        rows.append((run["run"], run["job"], _word(run), started, words.duration(run.get("seconds")), records))
+    widths = [max(len(row[at]) for row in rows) for at in range(6)] if rows else []
+    return [
+        "  ".join(_cell(text, w, at) for at, (text, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows
+    ]
+
+
+def _cell(text: str, width: int, at: int) -> str:
+    """Figures stand at the right."""
+    return text.rjust(width) if at > 3 else text.ljust(width)  # noqa: PLR2004 - the first four are words
+
+
+def _shown(found: dict[str, Any], folder: Path, page: Path | None) -> list[str]:
+    lines = [f"run {found['run']}: {_word(found)}", *found["lines"]]
+    return [*lines, f"  run page {os.path.relpath(page)}"] if page else [*lines, f"  run folder {os.path.relpath(folder)}"]
+
+
+def _word(run: dict[str, Any]) -> str:
+    from portl_cli.page import status_word
+
+    return status_word(str(run["status"]))
