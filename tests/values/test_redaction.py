@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portl.values import Redactor
+from portl.values import REDACTOR, Redactor, shortened
 
 SECRET = 'p"ä/ss <w&rd>\\+1'
 
@@ -102,3 +102,9 @@ def test_threads_add_and_mask_at_once():
     for thread in threads:
         thread.join()
     assert made.tree([f"secret-{number}-end" for number in range(50)]) == ["***"] * 50
+
+
+def test_a_text_is_masked_before_it_is_cut_so_that_no_half_of_a_secret_stays():
+    REDACTOR.add("planted-half-secret")
+    assert shortened("a" * 15 + "planted-half-secret", 20) == "a" * 15 + "***"
+    assert shortened("b" * 30, 20) == "b" * 20 + "…"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portl.errors import DatabaseError, Place
+from portl.values import shortened
 
 SHOWN = 200
 _PARAMETER = re.compile(r"parameter \$(\d+)")
@@ -45,7 +46,7 @@ def database_error(problem: Exception, sql: str, params: Sequence[Any], columns:
         text = f"{text} ({fields['D']})"
     detail = {
         "sql": sql,
-        "params": [str(value)[:SHOWN] for value in params],
+        "params": [shortened(str(value), SHOWN) for value in params],
         "sqlstate": state,
         "constraint": fields.get("n"),
         "table": fields.get("t"),

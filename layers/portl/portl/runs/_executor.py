@@ -34,7 +34,7 @@ from portl.runs._rows import Rows, RowsWriter
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit, earlier_unit, new_unit
 from portl.stores import CsvDialect, open_input, read_csv
-from portl.values import TYPES, Unknown, redact, to_json
+from portl.values import TYPES, Unknown, redact, shortened, to_json
 
 
 class LiveExecutor:
@@ -216,5 +216,5 @@ def _typed(record: dict[str, Any], name: str, kind: str, place: Place) -> Any:
     try:
         return TYPES[kind](value)
     except (ValueError, TypeError, ArithmeticError) as problem:
-        text = f"{name} cannot be {kind}: {value[:80]!r}"
+        text = f"{name} cannot be {kind}: {shortened(repr(value), 80)}"
         raise CsvError(text, code="C115", hint="correct the file, or leave the column as text", place=place) from problem

@@ -3,7 +3,7 @@
 from portl.values._condition import decide, is_condition
 from portl.values._json import canonical_json, json_text, to_json
 from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
-from portl.values._redaction import REDACTOR, Redactor, redact
+from portl.values._redaction import REDACTOR, Redactor, redact, shortened
 from portl.values._sandbox import Readable
 from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
@@ -33,6 +33,7 @@ __all__ = [
     "may_be",
     "redact",
     "revived",
+    "shortened",
     "text_with",
     "to_json",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portl.errors import TemplateError
+from portl.values._redaction import shortened
 from portl.values._templates import Compiled
 from portl.values._unknown import Unknown
 
@@ -27,6 +28,6 @@ def decide(condition: Compiled, scope: Mapping[str, Any]) -> bool | Unknown:
         return value
     if value is None or isinstance(value, bool):
         return bool(value)
-    shown = repr(value)[:80]
+    shown = shortened(repr(value), 80)
     hint = "compare it with something, as in {{ row.flag == 'yes' }} or {{ row.x is not none }}"
     raise TemplateError(f"a condition is true or false, and this one is {shown}", code="T108", hint=hint)

@@ -14,6 +14,7 @@ from jinja2.parser import Parser
 from jinja2.utils import missing
 
 from portl.errors import MissingReference, PortlError, TemplateError
+from portl.values._redaction import shortened
 from portl.values._sandbox import Absent, Gap, Readable, Sandbox
 from portl.values._syntax import Reading, Reference
 from portl.values._unknown import Uncertain, Unknown
@@ -57,7 +58,7 @@ class Expression:
         except PortlError:
             raise
         except Exception as problem:
-            text = f"{{{{ {self.shown} }}}} failed: {str(problem) or type(problem).__name__}"[: len(self.shown) + _SHOWN]
+            text = f"{{{{ {self.shown} }}}} failed: {shortened(str(problem) or type(problem).__name__, _SHOWN)}"
             raise self._placed(TemplateError(text, code="T105", hint="look at the value it gets")) from problem
 
     def _placed(self, problem: TemplateError) -> TemplateError:

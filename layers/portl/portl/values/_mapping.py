@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from portl.errors import MappingError, MissingReference, Place, TemplateError
 from portl.values._expression import Scope
+from portl.values._redaction import shortened
 from portl.values._syntax import Reference
 from portl.values._templates import Compiled, compile_value
 from portl.values._transforms import Transform, make_transform
@@ -109,8 +110,7 @@ class _Column:
         return self._error(text, code, value, "correct the source, or set on_error: null or skip")
 
     def _error(self, text: str, code: str, value: Any, hint: str) -> MappingError:
-        shown = repr(value)
-        shown = shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"
+        shown = shortened(repr(value), SHOWN)
         return MappingError(f"{self.name} {text}: {shown}", code=code, hint=hint, place=Place(column=self.name))
 
 

@@ -126,6 +126,12 @@ REDACTOR = Redactor()
 """The secrets this process has met."""
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of a text, its secrets masked first: half of one would not be known any more."""
+    masked = REDACTOR.text(text)
+    return masked if len(masked) <= most else masked[:most] + "…"
+
+
 def redact(value: Any) -> Any:
     """Text or a JSON value, with every secret this process has met masked."""
     return REDACTOR.tree(value)
