@@ -117,7 +117,7 @@ def test_json_tells_a_failure_with_its_record_its_place_in_the_job_and_the_way_o
     assert error["place"] == {"step": "resource", "record": 1, "line": 3, "column": "updated_at", "file": str(file)}
     line = job.read_text("utf-8").splitlines()[error["job"]["line"] - 1]
     assert (line.strip()[:11], error["hint"] != "") == ("updated_at:", True)
-    assert error["state"] == "nothing was written and no API was called"
+    assert error["state"] == "nothing was written and no API was called; 3 function calls had been made before"
 
 
 def on_a_terminal(tmp_path: Path, arguments: list[str], **variables: str) -> tuple[int, str]:

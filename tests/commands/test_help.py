@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 import pytest
@@ -73,16 +74,43 @@ def scratch(tmp_path: Path) -> Path:
     return tmp_path
 
 
+QUEUED = """version: 2
+job: order_sync
+connections:
+  shop: {type: postgres, url: "${env:PG_URL}"}
+  notify: {type: http, base_url: "${env:NOTIFY_URL}"}
+steps:
+  - {id: tell, type: outbox.enqueue, destination: notify, request: {method: PUT, path: /orders/1}}
+"""
+
+
+def queue(folder: Path, query: Any, **variables: str) -> None:
+    """A job whose outbox holds one dead message, number 17."""
+    job = folder / "statemachines" / "order_sync" / "job.yaml"
+    job.parent.mkdir()
+    job.write_text(QUEUED, "utf-8")
+    ended = portl(folder, "run", str(job), **variables)
+    assert ended.code == 0, ended.err
+    query("ALTER TABLE portl_outbox ALTER COLUMN id DROP IDENTITY")
+    query("UPDATE portl_outbox SET id = 17, state = 'dead'")
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("path", [(), *ALL], ids=lambda path: " ".join(path) or "portl")
-def test_the_example_of_every_help_does_what_it_says(scratch: Path, path: tuple[str, ...]) -> None:
+def test_the_example_of_every_help_does_what_it_says(
+    scratch: Path, path: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
+    variables: dict[str, str] = {}
+    if path[:1] == ("outbox",):
+        variables = {"PG_URL": request.getfixturevalue("postgres_url"), "NOTIFY_URL": request.getfixturevalue("peer").url}
+        queue(scratch, request.getfixturevalue("query"), **variables)
     shown = portl(scratch, *path, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert portl(scratch, *path, "-h").out == shown.out
     examples = example(shown.out)
     assert examples != []
     for command in examples:
-        ended = portl(scratch, *(word for each in command[1:] for word in expanded(scratch, each)))
+        ended = portl(scratch, *(word for each in command[1:] for word in expanded(scratch, each)), **variables)
         assert ended.code == 0, ended.err
     if path:
         assert any(tuple(command[1 : len(path) + 1]) == path for command in examples)

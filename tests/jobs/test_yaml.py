@@ -130,7 +130,7 @@ def test_a_merge_bomb_is_refused_quickly():
 
 
 def test_a_file_nested_too_deeply_is_refused():
-    assert "nested too deeply" in problem("[" * 1500 + "]" * 1500)[2]
+    assert "nested too deeply" in problem("[" * 3000 + "]" * 3000)[2]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,10 @@ def test_the_page_of_a_failed_run_says_where_why_and_what_to_do_and_what_is_host
     assert error.all("h2")[0].words.startswith("failed in resource (db.upsert), record 17, ")
     assert told["cause"].startswith("M102 updated_at cannot be datetime: ")
     assert ("<script>alert(1)</script>" in told["cause"], "***" in told["cause"]) == (True, True)
-    assert (told["state"], told["job"].startswith(str(job))) == ("nothing was written and no API was called", True)
+    assert (told["state"], told["job"].startswith(str(job))) == (
+        "nothing was written and no API was called; 20 function calls had been made before",
+        True,
+    )
     assert told["input"] == f"{file}:18"
     assert (page.status, page.loaded) == ("failed", [])
     assert [len(page.root.all(name)) for name in ("script", "img", "style")] == [1, 0, 2]
