@@ -75,12 +75,19 @@ def test_an_odd_job_does_what_was_planned(tmp_path: Path, postgres_url: str, que
     variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url, "PORTL_SECRET_API_TOKEN": TOKEN}
     arguments = (str(folder), "--param", 'l=[{"n": 6, "$unknown": 5}, {"n": 5}]')
     plan = planned(tmp_path, *arguments, **variables)
-    text = portl(tmp_path, "plan", *arguments, **variables)
-    unset = portl(tmp_path, "plan", *arguments)
     ended, run = done(tmp_path, *arguments, "--host", "inline", **variables)
-    assert (ended.code, text.code, unset.code) == (0, 0, 0), ended.err + text.err + unset.err
+    assert ended.code == 0, ended.err
     compare(plan, run, left_out=both_ways(BRANCHES, plan, run))
-    assert not any(part in json.dumps(plan) + text.out for part in (TOKEN, "planted"))
+    assert not any(part in json.dumps(plan) for part in (TOKEN, "planted"))
+
+
+@pytest.mark.parametrize("case", ["the run as a value", "a secret in a step's header", "data that looks like a reference"])
+def test_people_read_the_same_plan_without_the_secret_and_with_nothing_set(tmp_path: Path, case: str) -> None:
+    arguments = (str(write(tmp_path, CASES[case])), "--param", 'l=[{"n": 6, "$unknown": 5}, {"n": 5}]')
+    told = portl(tmp_path, "plan", *arguments, PORTL_SECRET_API_TOKEN=TOKEN)
+    unset = portl(tmp_path, "plan", *arguments)
+    assert (told.code, unset.code, TOKEN in told.out, "planted" in told.out) == (0, 0, False, False), told.err + unset.err
+    assert "POST ${env:NOTIFY_URL}/v1/x" in unset.out
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from portl.jobs._models import Batch, Param, Retry, Transaction
 from portl.jobs._yaml import read_yaml
 from portl.steps import STEP_TYPES
 from portl.steps.csv_read import Dialect
+from portl.steps.outbox_enqueue import OutboxRequest
 from portl.values import FieldSpec
 from portl.values._transforms import TRANSFORMS, make_transform
 from portl_cli.schema import ARGUMENTS, schema_text, transform
@@ -161,7 +162,7 @@ def test_the_schema_and_the_models_agree_on_every_value_of_a_job(
 
 
 MODELS = {
-    **{model.__name__: model for model in (Param, Batch, Retry, Transaction, Dialect, FieldSpec)},
+    **{model.__name__: model for model in (Param, Batch, Retry, Transaction, Dialect, FieldSpec, OutboxRequest)},
     **{model.__name__: model for model in (*STEP_TYPES.values(), *CONNECTION_TYPES.values())},
 }
 
