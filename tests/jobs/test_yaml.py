@@ -130,7 +130,9 @@ def test_a_merge_bomb_is_refused_quickly():
 
 
 def test_a_file_nested_too_deeply_is_refused():
-    assert "nested too deeply" in problem("[" * 3000 + "]" * 3000)[2]
+    assert "nested too deeply" in problem("[" * 1000 + "]" * 1000)[2]
+    assert problem("[" * 202 + "]" * 202) == (1, 202, "the text is nested too deeply")
+    assert read_yaml("[" * 201 + "]" * 201).value
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ Path = tuple[str | int, ...]
 
 MOST_NODES = 100_000
 """Values of a document, those behind an alias counted each time: ten aliases of ten aliases grow without bound."""
+MOST_LEVELS = 200
+"""Lists and mappings inside each other, whatever depth Python's own stack would bear."""
 _QUOTES = "put quotes around {{ … }}"
 _UNQUOTED = re.compile(r"(?:^|[:,\[-])\s*\{\{")
 """A template that begins where a value does: to YAML, a mapping in a mapping."""
@@ -179,6 +181,8 @@ class _Reader:
         self._count += 1
         if self._count > MOST_NODES:
             raise self._problem(f"more than {MOST_NODES:,} values, those behind aliases counted each time", node)
+        if len(path) > MOST_LEVELS:
+            raise self._problem("the text is nested too deeply", node)
         self._document.values[path] = Spot(node.start_mark.line + 1, node.start_mark.column + 1 + quote, plain)
         if isinstance(node, yaml.ScalarNode) and not plain:
             self._document.written[path] = Written(node.start_mark.index, node.end_mark.index, node.style)
