@@ -155,6 +155,16 @@ class PostgresConnection:
             raise DatabaseError(text, code="D111", hint="leave COMMIT and ROLLBACK out of what the job calls")
         self.execute("COMMIT")
 
+    def limit(self, *, statement_s: float, idle_s: float | None) -> None:
+        """Bounds the open transaction: how long a statement may take, and how long the server waits for the next one.
+
+        ``idle_s`` None is what the connection says. A writer that was frozen or cut off holds its locks no longer than that.
+        """
+        idle = self._spec.idle_in_transaction_session_timeout_s if idle_s is None else idle_s
+        limits = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": idle}
+        for name, seconds in limits.items():
+            self.execute("SELECT set_config($1, $2, true)", (name, str(max(1, int(seconds * 1000)))))
+
     def table(self, name: str) -> dict[str, Column]:
         """A table's columns by name, read once.
 

@@ -18,6 +18,7 @@ _BY_STATE: tuple[tuple[str, str, str, str], ...] = (
     ("40P01", "D106", "Conflict", "another transaction was in the way; it is tried again"),
     ("55P03", "D106", "Conflict", "another transaction holds the lock; it is tried again"),
     ("57014", "D108", "Permanent", "the time was up: write transaction.scope: chunk, or smaller batches"),
+    ("25P03", "D102", "Transient", "the writer was silent for too long, its transaction is rolled back; it is tried again"),
     ("57P", "D109", "Transient", "the server is going down or coming up; it is tried again"),
     ("53", "D109", "Transient", "the server is short of something: connections, memory or disk"),
     ("08", "D102", "Transient", "the connection was lost; it is tried again"),

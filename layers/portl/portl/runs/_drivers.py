@@ -9,7 +9,7 @@ from typing import Any
 from portl.errors import Place, RetryAfter, StepError
 from portl.jobs import StepSpec
 from portl.runs._progress import Progress
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
+from portl.runs._records import SLEPT_S, WAITED_S, Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import kept_result, part_name
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
@@ -18,7 +18,7 @@ from portl.runs._task import Task
 CALLS_AT_ONCE = 8
 """Calls of one chunk under way together, unless the step says ``concurrency``."""
 TIME_MARGIN_S = 10.0
-"""A chunk stops taking new records this long before its function would be stopped."""
+"""A chunk stops taking new records this long before its function would be stopped, or at two thirds of a shorter time."""
 
 
 def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
 def _once(task: Task, node: Node) -> dict[str, Any]:
     steps = task.view(None)
     scope = task.scope(steps)
-    result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
+    result = None
+    if chosen(node, scope, task.executor, None):
+        result = perform(node, scope, task.executor, None, most_slept=SLEPT_S)
     task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
@@ -59,6 +61,7 @@ class Chunk:
         self._first = self._number * rows.size
         self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
         self._executor = task.executor
+        self._margin = min(TIME_MARGIN_S, task.remaining() / 3)
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
 
@@ -114,7 +117,7 @@ class Chunk:
             idx = self._first + at
             if idx in self._done:
                 continue
-            if self._task.remaining() < TIME_MARGIN_S:
+            if self._task.remaining() < self._margin:
                 raise RetryAfter("1")
             scope = record_scope(base, alias, record, idx)
             if inside(idx) and self._chosen(scope, idx):
@@ -130,7 +133,7 @@ class Chunk:
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return perform(self._node, scope, self._executor, idx)
+            return perform(self._node, scope, self._executor, idx, most_slept=WAITED_S)
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 
@@ -157,7 +160,7 @@ class Chunk:
                 self._drain(under_way, failures)
                 raise
         if failures:
-            raise failures[min(failures)]
+            raise _first(failures)
 
     def _collect(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
         finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -178,6 +181,15 @@ class Chunk:
             raise problem
         else:
             self._done[idx] = future.result()
+
+
+def _first(failures: Mapping[int, StepError]) -> StepError:
+    """The failure that decides: one that waiting would not mend, else the longest wait that was asked for, else the first."""
+
+    def rank(idx: int) -> tuple[bool, float, int]:
+        return failures[idx].outcome != "Permanent", -(failures[idx].retry_after or 0), idx
+
+    return failures[min(failures, key=rank)]
 
 
 Load = Callable[[str], StepType]

@@ -76,8 +76,7 @@ class LiveExecutor:
             prepare_outbox(database)
         self.note(begin, step_id=begin.unit, record=None)
         with database.transaction():
-            timeout = str(max(1, int(seconds * 1000)))
-            database.execute("SELECT set_config('statement_timeout', $1, true)", (timeout,))
+            database.limit(statement_s=seconds, idle_s=seconds if begin.calls else None)
             for table in begin.locks:
                 database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
             earlier = ledger.claim(str(begin.work)) if ledger else None

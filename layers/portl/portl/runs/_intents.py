@@ -91,6 +91,8 @@ class Begin:
     chunk: int | None = None
     work: str | None = None
     """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
+    calls: bool = False
+    """Whether an API or a function is called while it is open, for which the server has to wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
-from portl.jobs import DATABASES
+from portl.jobs import CALLS, DATABASES
 from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Begin
 from portl.runs._progress import Progress
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
+from portl.runs._records import SLEPT_S, Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, kept_result, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
@@ -61,7 +61,8 @@ class Transaction:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
-        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work)
+        calls = any(each.spec.connects_to in CALLS for each in self._nodes())
+        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work, calls)
         run = task.folder
         with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
             if not unit.done:
@@ -167,7 +168,7 @@ class Transaction:
             tally["left out"] += 1
             keep(node.spec.id, None)
             return
-        result = perform(node, scope, self._executor, idx)
+        result = perform(node, scope, self._executor, idx, most_slept=SLEPT_S)
         tally[node.prepared.outcome(result)] += 1
         keep(node.spec.id, result)
         for branch, nodes in node.branches.items():
