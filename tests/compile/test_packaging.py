@@ -15,7 +15,7 @@ from portl.errors import RunError
 from portl.jobs import Job, decode_spec
 from portl.runs import SPEC_REFERENCE, keep_specs
 from portl.runs._specs import read_spec
-from portl.stores import LocalStore
+from portl.stores import open_store
 from portl_cli.compile import Compiled, compile_job
 from portl_cli.compile.packaging import LARGEST_BYTES
 
@@ -90,31 +90,31 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_a_kept_spec_is_read_back(runs: Path) -> None:
-    keep_specs(LocalStore(runs), {DIGEST: TEXT})
+    keep_specs(open_store(runs), {DIGEST: TEXT})
     assert (runs / "specs" / f"{DIGEST}.json").read_text("utf-8") == TEXT
-    assert read_spec(LocalStore(runs), STEP) == json.loads(TEXT)
+    assert read_spec(open_store(runs), STEP) == json.loads(TEXT)
 
 
 def test_a_spec_that_is_not_there_is_named_with_the_way_out(runs: Path) -> None:
     with pytest.raises(RunError) as caught:
-        read_spec(LocalStore(runs), STEP)
+        read_spec(open_store(runs), STEP)
     assert (caught.value.code, caught.value.place.step) == ("R111", "q")
     assert f"specs/{DIGEST}.json is not there" in caught.value.message
     assert "portl build" in caught.value.hint
 
 
 def test_a_spec_that_was_changed_is_refused_and_mended_by_the_next_run(runs: Path) -> None:
-    keep_specs(LocalStore(runs), {DIGEST: TEXT})
+    keep_specs(open_store(runs), {DIGEST: TEXT})
     (runs / "specs" / f"{DIGEST}.json").write_text(TEXT.replace("1", "2"), "utf-8")
     with pytest.raises(RunError) as caught:
-        read_spec(LocalStore(runs), STEP)
+        read_spec(open_store(runs), STEP)
     assert caught.value.code == "R112"
-    keep_specs(LocalStore(runs), {DIGEST: TEXT})
-    assert read_spec(LocalStore(runs), STEP) == json.loads(TEXT)
+    keep_specs(open_store(runs), {DIGEST: TEXT})
+    assert read_spec(open_store(runs), STEP) == json.loads(TEXT)
 
 
 @pytest.mark.parametrize("digest", ["../../etc/passwd", "", DIGEST[:-1], DIGEST.upper()])
 def test_a_name_that_is_no_hash_leads_nowhere(runs: Path, digest: str) -> None:
     with pytest.raises(RunError) as caught:
-        read_spec(LocalStore(runs), {**STEP, SPEC_REFERENCE: digest})
+        read_spec(open_store(runs), {**STEP, SPEC_REFERENCE: digest})
     assert caught.value.code == "R111"

@@ -79,7 +79,11 @@ def test_a_path_that_leaves_the_jobs_folder_is_refused(folder: Path, found: Any,
     assert found(QUERY % path) == [f"job.yaml:6:44 J307 {path} {OUTSIDE}"]
 
 
-@pytest.mark.parametrize("path", ["no.sql", "sql", "pipe.sql", "Q.sql/x", "{{ params.code }}.sql"])
+def test_a_folder_is_no_file_to_take(found: Any) -> None:
+    assert found(QUERY % "sql") == ["job.yaml:6:44 J307 sql is a folder; name a file"]
+
+
+@pytest.mark.parametrize("path", ["no.sql", "pipe.sql", "Q.sql/x", "{{ params.code }}.sql"])
 def test_a_file_that_is_not_there_or_is_no_file_is_told(folder: Path, found: Any, path: str) -> None:
     os.mkfifo(folder / "pipe.sql")
     assert found(QUERY % path) == [f"job.yaml:6:44 J307 {path} is not there; a path from the job's folder"]

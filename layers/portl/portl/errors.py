@@ -9,6 +9,22 @@
     │   ├── MappingError            M1xx  a value does not fit its column
     │   ├── CsvError                C1xx  a file is not the CSV it should be
     │   ├── StoreError              F1xx  a file or object could not be read or written
+    │   │   ├── NotFound            F101  nothing is there
+    │   │   ├── InvalidPath         F102  it is no path of a store
+    │   │   │   ├── IsFolder        F104  a file was meant, and a folder is there
+    │   │   │   └── NotAFolder      F105  a part of the path is a file
+    │   │   ├── PermissionDenied    F103  the store does not allow it
+    │   │   ├── AlreadyExists       F106  something is there, and it was not to be overwritten
+    │   │   ├── FolderNotEmpty      F107  a folder was to be removed that holds something
+    │   │   ├── NotSupported        F108  the store cannot do it; names the capability
+    │   │   ├── Changed             F109  it is not what it was when it was looked at
+    │   │   ├── ConfigError         F110  the store's connection is wrong
+    │   │   ├── ChecksumMismatch    F111  what arrived is not what was sent
+    │   │   ├── StoreThrottled      F112  the store asked to slow down
+    │   │   ├── Unavailable         F113  the store could not be reached, or failed
+    │   │   ├── StoreTimeout        F114  the store did not answer in time
+    │   │   ├── StoreClosed         F115  the store was used after it was closed
+    │   │   └── StoreFull           F116  there is no room
     │   ├── DatabaseError           D1xx  the database refused a statement, or was lost
     │   ├── HttpError               H1xx  an API refused a request, or could not be reached
     │   ├── FunctionError           L1xx  an invoked Lambda function failed
@@ -116,7 +132,136 @@ class CsvError(StepError):
 
 
 class StoreError(StepError):
-    """A file or object could not be read or written; the path is in the message as the caller wrote it."""
+    """A file or object could not be read or written.
+
+    ``path`` is as the caller wrote it, ``store`` how the store is called, ``operation`` what was asked of it. The cause is in
+    ``__cause__``. Only what is ``retryable`` may succeed when it is tried again.
+    """
+
+    default_code: ClassVar[str] = "F199"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        path: str = "",
+        store: str = "",
+        operation: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        about = {name: value for name, value in (("path", path), ("store", store), ("operation", operation)) if value}
+        super().__init__(message, code=code or self.default_code, hint=hint, detail=about, retry_after=retry_after)
+        self.path, self.store, self.operation = path, store, operation
+
+
+class NotFound(StoreError):
+    """Nothing is under the path."""
+
+    default_code = "F101"
+
+
+class InvalidPath(StoreError):
+    """It is no path of a store; nothing was touched."""
+
+    default_code = "F102"
+
+
+class IsFolder(InvalidPath):
+    """A folder is where a file was meant."""
+
+    default_code = "F104"
+
+
+class NotAFolder(InvalidPath):
+    """A file is where the path needs a folder."""
+
+    default_code = "F105"
+
+
+class PermissionDenied(StoreError):
+    """The store, or the credentials given to it, do not allow it."""
+
+    default_code = "F103"
+
+
+class AlreadyExists(StoreError):
+    """Something is there, and it was not to be overwritten."""
+
+    default_code = "F106"
+
+
+class FolderNotEmpty(StoreError):
+    """A folder that holds something is removed only with ``recursive``."""
+
+    default_code = "F107"
+
+
+class NotSupported(StoreError):
+    """The store cannot do it. ``capability`` is what it lacks."""
+
+    default_code = "F108"
+
+    def __init__(self, message: str, *, capability: str, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.capability = capability
+        self.detail["capability"] = capability
+
+
+class Changed(StoreError):
+    """What is there is not what was looked at before."""
+
+    default_code = "F109"
+
+
+class ConfigError(StoreError):
+    """The store's connection is wrong."""
+
+    default_code = "F110"
+
+
+class ChecksumMismatch(StoreError):
+    """What arrived is not what was sent; what was sent is kept."""
+
+    default_code = "F111"
+
+
+class StoreThrottled(StoreError):
+    """The store asked to slow down."""
+
+    default_code = "F112"
+    default_outcome = "Throttled"
+    retryable = True
+
+
+class Unavailable(StoreError):
+    """The store could not be reached, or failed by itself."""
+
+    default_code = "F113"
+    default_outcome = "Transient"
+    retryable = True
+
+
+class StoreTimeout(StoreError):
+    """The store did not answer in time."""
+
+    default_code = "F114"
+    default_outcome = "Transient"
+    retryable = True
+
+
+class StoreClosed(StoreError):
+    """The store was closed before."""
+
+    default_code = "F115"
+
+
+class StoreFull(StoreError):
+    """There is no room: the disk is full, or a quota is used up."""
+
+    default_code = "F116"
 
 
 class DatabaseError(StepError):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portl.errors import StoreError
-from portl.stores import LocalStore
+from portl.stores import LocalDriver, Store
 
 MAX_TEXT_BYTES = 256 * 1024
 _WHY = {
     "F101": ("is not there", "a path from the job's folder"),
+    "F104": ("is a folder", "name a file"),
     "F102": ("leads out of the job's folder, or is no path", "a relative path with /, without .. and without links"),
 }
 
@@ -44,7 +45,7 @@ def read_text_file(folder: Path | None, path: str) -> TextFile:
         return TextFile(path, problem=FileProblem("a job that is no file has no folder to read from", "write the text inline"))
     name = str(folder / path)
     try:
-        raw = _read(LocalStore(folder), path.removeprefix("./"))
+        raw = _read(Store(LocalDriver(folder)), path.removeprefix("./"))
     except StoreError as problem:
         what, hint = _WHY.get(problem.code, (problem.message, problem.hint))
         return TextFile(name, problem=FileProblem(f"{path} {what}", hint))
@@ -53,9 +54,7 @@ def read_text_file(folder: Path | None, path: str) -> TextFile:
     return _decoded(name, raw)
 
 
-def _read(store: LocalStore, path: str) -> bytes:
-    if not store.exists(path):  # what is no regular file, such as a pipe, would never end
-        raise StoreError(path, code="F101")
+def _read(store: Store, path: str) -> bytes:
     with store.open(path) as stream:
         return stream.read(MAX_TEXT_BYTES + 1)
 

@@ -19,7 +19,7 @@ def runs_root() -> Store:
     root = os.environ.get("PORTL_RUNS", "")
     if not root:
         raise SetupError("PORTL_RUNS is not set", code="V102", hint="set it to the folder or s3:// prefix of the runs")
-    return open_store(root)
+    return open_store(root, durable=False)
 
 
 class RunFolder:
@@ -54,7 +54,7 @@ class RunFolder:
 
     def write(self, name: str, value: Any) -> None:
         """Puts one JSON value, whole or not at all."""
-        self._store.write(self._path(name), dump(value))
+        self._store.write(self._path(name), dump(value), overwrite=True)
 
     def read(self, name: str) -> Any:
         """The JSON value under a name.
@@ -70,7 +70,7 @@ class RunFolder:
 
     def write_lines(self, name: str, values: list[Any]) -> None:
         """Puts a list as JSON Lines."""
-        self._store.write(self._path(name), b"".join(dump(value) + b"\n" for value in values))
+        self._store.write(self._path(name), b"".join(dump(value) + b"\n" for value in values), overwrite=True)
 
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""
@@ -85,8 +85,7 @@ class RunFolder:
 
     def delete(self, name: str) -> None:
         """Removes what is under a name, if anything."""
-        if self._store.exists(self._path(name)):
-            self._store.delete(self._path(name))
+        self._store.delete(self._path(name), missing_ok=True)
 
 
 class Attempt(RunFolder):

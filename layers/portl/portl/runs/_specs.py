@@ -23,7 +23,7 @@ def keep_specs(root: Store, specs: Mapping[str, str]) -> None:
     for digest, text in specs.items():
         path = _path(digest)
         if not root.exists(path) or _digest(root.read(path)) != digest:
-            root.write(path, text.encode())
+            root.write(path, text.encode(), overwrite=True)
 
 
 def read_spec(root: Store, step: Mapping[str, Any]) -> dict[str, Any]:

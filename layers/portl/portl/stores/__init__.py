@@ -1,18 +1,76 @@
-"""Files anywhere. This is the beginning of the store layer: local folders and memory, and strict CSV."""
+"""Files anywhere, under one set of promises; and strict CSV."""
 
-from portl.stores._base import Store
+from portl.errors import (
+    AlreadyExists,
+    Changed,
+    ChecksumMismatch,
+    ConfigError,
+    FolderNotEmpty,
+    InvalidPath,
+    IsFolder,
+    NotAFolder,
+    NotFound,
+    NotSupported,
+    PermissionDenied,
+    StoreClosed,
+    StoreError,
+    StoreFull,
+    StoreTimeout,
+    Unavailable,
+)
+from portl.errors import StoreThrottled as Throttled
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
-from portl.stores._local import LocalStore, checksum, open_input, open_store
-from portl.stores._memory import MemoryStore
+from portl.stores._driver import Driver, Upload
+from portl.stores._entries import Capability, Entry, How, Span, Written
+from portl.stores._local import LocalDriver
+from portl.stores._memory import MemoryDriver
+from portl.stores._open import checksum, open_input, open_store
+from portl.stores._paths import ExactKey
+from portl.stores._progress import OnProgress, Progress
+from portl.stores._retry import NO_RETRY, RetryPolicy
+from portl.stores._store import Store
+from portl.stores._transfer import download, transfer, upload
 
 __all__ = [
+    "NO_RETRY",
+    "AlreadyExists",
+    "Capability",
+    "Changed",
+    "ChecksumMismatch",
+    "ConfigError",
     "CsvDialect",
     "CsvReader",
-    "LocalStore",
-    "MemoryStore",
+    "Driver",
+    "Entry",
+    "ExactKey",
+    "FolderNotEmpty",
+    "How",
+    "InvalidPath",
+    "IsFolder",
+    "LocalDriver",
+    "MemoryDriver",
+    "NotAFolder",
+    "NotFound",
+    "NotSupported",
+    "OnProgress",
+    "PermissionDenied",
+    "Progress",
+    "RetryPolicy",
+    "Span",
     "Store",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreTimeout",
+    "Throttled",
+    "Unavailable",
+    "Upload",
+    "Written",
     "checksum",
+    "download",
     "open_input",
     "open_store",
     "read_csv",
+    "transfer",
+    "upload",
 ]

@@ -1,0 +1,43 @@
+"""Patterns over paths: ``*`` and ``?`` inside a part, ``[..]``, ``{a,b}``, and ``**`` over any number of parts."""
+
+from __future__ import annotations
+
+import re
+
+from portl.errors import InvalidPath
+
+_SPECIAL = re.compile(r"[*?\[{]")
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[(?P<not>!?)(?P<set>\]?[^\]]*)\]|\{(?P<either>[^{}]*)\}|(?P<plain>.)", re.DOTALL)
+_WORDS = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class Pattern:
+    """A pattern made ready. ``folder`` is the part of it that is plain: only what is in there has to be listed."""
+
+    def __init__(self, pattern: str) -> None:
+        if not pattern or pattern.startswith("/") or ".." in pattern.split("/"):
+            raise InvalidPath(f"{pattern!r} is no pattern of a store", hint="a relative one with / and no ..", path=pattern)
+        plain = _SPECIAL.split(pattern, maxsplit=1)[0]
+        self.folder = plain.rpartition("/")[0]
+        rest = pattern[len(self.folder) :].removeprefix("/")
+        self.deep = "/" in rest or "**" in rest
+        self._fits = re.compile(_regex(pattern), re.DOTALL)
+
+    def fits(self, path: str) -> bool:
+        """Whether a path is meant."""
+        return self._fits.fullmatch(path) is not None
+
+
+def _regex(pattern: str) -> str:
+    return "".join(_one(found) for found in _TOKEN.finditer(pattern))
+
+
+def _one(found: re.Match[str]) -> str:
+    if found["plain"] is not None:
+        return re.escape(found["plain"])
+    if found["set"] is not None:
+        inside = found["set"].replace("\\", "\\\\").replace("[", r"\[").replace("^", r"\^")
+        return f"(?![/])[{'^' if found['not'] else ''}{inside}]"
+    if found["either"] is not None:
+        return f"(?:{'|'.join(_regex(each) for each in found['either'].split(','))})"
+    return _WORDS[found[0]]

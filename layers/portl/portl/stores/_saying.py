@@ -1,0 +1,62 @@
+"""What is said when a store fails: a sentence and a way out for each kind, the same for every store."""
+
+from __future__ import annotations
+
+from portl.errors import (
+    AlreadyExists,
+    Changed,
+    ChecksumMismatch,
+    ConfigError,
+    FolderNotEmpty,
+    InvalidPath,
+    IsFolder,
+    NotAFolder,
+    NotFound,
+    PermissionDenied,
+    StoreClosed,
+    StoreError,
+    StoreFull,
+    StoreThrottled,
+    StoreTimeout,
+    Unavailable,
+)
+from portl.stores._retry import told
+
+_SAID: dict[type[StoreError], tuple[str, str]] = {
+    NotFound: ("{path} is not there", "check the path, and the store's root"),
+    IsFolder: ("{path} is a folder", "name a file"),
+    NotAFolder: ("{path}: a part of the path is a file", "choose another path"),
+    InvalidPath: ("{path} is no path of the store", "a shorter one, without links"),
+    PermissionDenied: ("{path} may not be touched", "check owner and mode, or what the credentials allow"),
+    AlreadyExists: ("{path} is already there", "choose another path, or say overwrite"),
+    FolderNotEmpty: ("{path} is not empty", "say recursive to remove what is in it"),
+    Changed: ("{path} has changed since it was looked at", "look at it again, and do it anew"),
+    ChecksumMismatch: ("{path}: what arrived is not what was sent", "do it again; what was sent is kept"),
+    ConfigError: ("the store cannot be opened", "check its connection"),
+    StoreThrottled: ("the store asked to slow down", "fewer at once; it is tried again"),
+    Unavailable: ("the store could not be reached, or failed", "is the address right, and the service up?"),
+    StoreTimeout: ("the store did not answer in time", "is the service up? It is tried again"),
+    StoreClosed: ("the store is closed", "open it again"),
+    StoreFull: ("there is no room for {path}", "make room, or raise the quota"),
+}
+
+
+_WITH_CAUSE = (Unavailable, StoreTimeout, ConfigError, PermissionDenied, InvalidPath, StoreError)
+
+
+def said(kind: type[StoreError], path: str, store: str, operation: str, problem: Exception | None) -> StoreError:
+    """The error of a kind, with path, store and operation, and what the library said of it."""
+    own = problem if isinstance(problem, StoreError) else None
+    text, hint = _SAID.get(kind, ("{path}: the store failed", "look at the cause"))
+    message = own.message if own and own.message else text.format(path=path or store)
+    if own is None and problem is not None and kind in _WITH_CAUSE:
+        message = f"{message}: {_cause(problem)}"
+    made = kind(message, hint=(own.hint if own else "") or hint, path=path, store=store, operation=operation)
+    made.retry_after = told(problem)
+    return made
+
+
+def _cause(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return str(problem).strip() or type(problem).__name__
