@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from portl.stores import Driver, LocalDriver, MemoryDriver
+from portl.stores import Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec
+
+
+@cache
+def s3_endpoint() -> str:
+    """A server of S3's protocol for as long as the tests run."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    return "http://{}:{}".format(*server.get_host_and_port())
+
+
+def s3_spec(**more: object) -> S3Spec:
+    """A bucket of its own, made now."""
+    import boto3
+
+    keys = {"region_name": "us-east-1", "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    bucket = f"b{secrets.token_hex(8)}"
+    client = boto3.client("s3", endpoint_url=s3_endpoint(), **keys)
+    client.create_bucket(Bucket=bucket)
+    client.close()
+    given = {"access_key_id": "testing", "secret_access_key": "testing", "region": "us-east-1", "endpoint": s3_endpoint()}
+    return S3Spec.model_validate({"bucket": bucket, **given, **more})
+
 
 BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "local": lambda folder: LocalDriver(folder / "store"),
     "memory": lambda _: MemoryDriver(),
+    "s3": lambda _: S3Driver(s3_spec()),
+    "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }

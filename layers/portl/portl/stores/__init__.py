@@ -28,6 +28,8 @@ from portl.stores._open import checksum, open_input, open_store
 from portl.stores._paths import ExactKey
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
+from portl.stores._s3 import S3Driver
+from portl.stores._specs import LocalSpec, S3Spec
 from portl.stores._store import Store
 from portl.stores._transfer import download, transfer, upload
 
@@ -48,6 +50,7 @@ __all__ = [
     "InvalidPath",
     "IsFolder",
     "LocalDriver",
+    "LocalSpec",
     "MemoryDriver",
     "NotAFolder",
     "NotFound",
@@ -56,6 +59,8 @@ __all__ = [
     "PermissionDenied",
     "Progress",
     "RetryPolicy",
+    "S3Driver",
+    "S3Spec",
     "Span",
     "Store",
     "StoreClosed",

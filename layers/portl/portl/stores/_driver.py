@@ -13,8 +13,13 @@ from portl.stores._entries import Capability, Entry, How, Span
 class Upload(Protocol):
     """A file that is being written and that nobody sees before ``commit``."""
 
+    @property
+    def part_bytes(self) -> int:
+        """How much it takes at a time, now."""
+        ...
+
     def part(self, data: bytes) -> None:
-        """Takes the next bytes: ``Driver.part_bytes`` of them, fewer at the end. After it failed it may be called again."""
+        """Takes the next bytes: ``part_bytes`` of them, fewer at the end. After it failed it may be called again."""
         ...
 
     def commit(self) -> Entry:
@@ -36,7 +41,7 @@ class Driver(Protocol):
     """How the store is called in errors, without secrets, such as ``s3://lake/landing``."""
     capabilities: frozenset[Capability]
     part_bytes: int
-    """How much an upload takes at a time; a file that is no longer is put at once."""
+    """A file that is no longer is put at once."""
     place: str
     """Two stores of one place can copy between each other without this machine, where ``server_copy`` is supported."""
     hashes: tuple[str, ...]

@@ -32,7 +32,7 @@ from portl.stores._entries import Capability, Entry, How, Span
 
 UNFINISHED = ".writing-"
 """The beginning of the names of files that are not finished; a listing leaves them out."""
-READ_BYTES = 1024 * 1024
+READ_BYTES = PART_BYTES = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MEANING: dict[int, type[StoreError]] = {
     errno.ENOENT: NotFound,
@@ -59,7 +59,7 @@ class LocalDriver:
     """``root`` need not be there before the first write. ``durable``: what is written outlasts a power cut."""
 
     capabilities: frozenset[Capability] = frozenset({"create", "if_match", "folders", "server_copy"})
-    part_bytes = 1024 * 1024
+    part_bytes = PART_BYTES
     hashes: tuple[str, ...] = ()
 
     def __init__(self, root: str | Path, *, durable: bool = True) -> None:
@@ -220,6 +220,7 @@ class _File:
     handle: int
     durable: bool
     size: int = 0
+    part_bytes: int = PART_BYTES
 
     def part(self, data: bytes) -> None:
         """See Upload."""

@@ -158,6 +158,11 @@ class _Parts:
     how: How
     data: bytearray = field(default_factory=bytearray)
 
+    @property
+    def part_bytes(self) -> int:
+        """See Upload."""
+        return self.driver.part_bytes
+
     def part(self, data: bytes) -> None:
         """See Upload."""
         self.data += data

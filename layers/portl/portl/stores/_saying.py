@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from portl.errors import (
     AlreadyExists,
     Changed,
@@ -41,6 +43,8 @@ _SAID: dict[type[StoreError], tuple[str, str]] = {
 }
 
 
+_QUERY = re.compile(r"\?[^\s\"'>]+")
+"""What stands behind the ? of an address may be a signature."""
 _WITH_CAUSE = (Unavailable, StoreTimeout, ConfigError, PermissionDenied, InvalidPath, StoreError)
 
 
@@ -59,4 +63,5 @@ def said(kind: type[StoreError], path: str, store: str, operation: str, problem:
 def _cause(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
-    return str(problem).strip() or type(problem).__name__
+    text = str(problem).partition("\n\nDebug source")[0].strip()  # of obstore: what follows is for its authors
+    return _QUERY.sub("", text) or type(problem).__name__

@@ -62,9 +62,9 @@ class Writing:
             each.update(data)
         self.size += len(data)
         self._buffer += data
-        while len(self._buffer) > self._driver.part_bytes:
-            self._send(bytes(self._buffer[: self._driver.part_bytes]))
-            del self._buffer[: self._driver.part_bytes]
+        while len(self._buffer) > (wanted := (self._upload or self._driver).part_bytes):
+            self._send(bytes(self._buffer[:wanted]))
+            del self._buffer[:wanted]
         return len(data)
 
     def commit(self) -> None:

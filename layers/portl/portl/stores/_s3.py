@@ -1,0 +1,423 @@
+"""S3, and what speaks its protocol. Small objects go through obstore; what it cannot do, through boto3, loaded only then.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from portl.errors import (
+    AlreadyExists,
+    Changed,
+    ConfigError,
+    NotFound,
+    NotSupported,
+    PermissionDenied,
+    StoreError,
+    StoreThrottled,
+    StoreTimeout,
+    Unavailable,
+)
+from portl.stores._entries import Capability, Entry, How, Span
+from portl.stores._paths import ExactKey, wrong
+from portl.stores._specs import S3Spec
+
+PART_BYTES = 16 * 1024 * 1024
+PARTS_OF_A_SIZE = 1_000
+"""After so many parts they become twice as large: an object of 5 TiB must not have more than 10,000.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+COPIED_AT_ONCE = 5 * 1024**3
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_KIND = re.compile(r"kind: (\w+)")
+_THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429"})
+_GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidRegion"})
+_NO_ENTRY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied", "403", "401"})
+
+
+class S3Driver:
+    """One bucket, below the prefix of its connection."""
+
+    capabilities: frozenset[Capability] = frozenset(
+        {"create", "if_match", "versions", "metadata", "server_copy", "sign", "exact_keys"}
+    )
+    part_bytes = PART_BYTES
+    hashes: tuple[str, ...] = ()
+
+    def __init__(self, spec: S3Spec) -> None:
+        self._spec = spec
+        self._prefix = spec.prefix.strip("/") + "/" if spec.prefix.strip("/") else ""
+        self.name = f"s3://{spec.bucket}/{self._prefix}".rstrip("/")
+        self.place = f"s3 {spec.endpoint or 'aws'} {spec.access_key_id or ''}"
+
+    @cached_property
+    def _store(self) -> Any:
+        from obstore.store import S3Store
+
+        spec = self._spec
+        given = {
+            "endpoint": spec.endpoint,
+            "region": spec.region,
+            "access_key_id": spec.access_key_id,
+            "secret_access_key": spec.secret_access_key and spec.secret_access_key.get_secret_value(),
+            "session_token": spec.session_token and spec.session_token.get_secret_value(),
+            "virtual_hosted_style_request": spec.virtual_host,
+        }
+        return S3Store(
+            spec.bucket,
+            config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+            checksum_algorithm="SHA256",
+            client_options={"allow_http": (spec.endpoint or "").startswith("http:"), "timeout": f"{spec.timeout_s:g}s"},
+            retry_config={"max_retries": 0},  # the kernel tries again, the same for every store
+        )
+
+    @cached_property
+    def _boto3(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        spec = self._spec
+        style = "virtual" if spec.virtual_host else "path" if spec.endpoint else "auto"
+        config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": style}, read_timeout=spec.timeout_s)
+        return boto3.client(
+            "s3",
+            endpoint_url=spec.endpoint,
+            region_name=spec.region,
+            aws_access_key_id=spec.access_key_id,
+            aws_secret_access_key=spec.secret_access_key and spec.secret_access_key.get_secret_value(),
+            aws_session_token=spec.session_token and spec.session_token.get_secret_value(),
+            config=config,
+        )
+
+    def head(self, key: str, version: str | None) -> Entry:
+        """See Driver."""
+        if isinstance(key, ExactKey):
+            return _boto_entry(key, self._boto3.head_object(**self.object_of(key), **_version(version)))
+        import obstore
+
+        found = obstore.get(self._store, self._prefix + key, options={"head": True, **_wanted(Span(version=version))})  # type: ignore[arg-type]
+        return _entry(key, found)
+
+    def get(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
+        """See Driver."""
+        if isinstance(key, ExactKey):
+            return self._get_exact(key, span)
+        import obstore
+
+        try:
+            found = obstore.get(self._store, self._prefix + key, options=_wanted(span))  # type: ignore[arg-type]
+        except obstore.exceptions.GenericError as problem:
+            if _found(_STATUS, problem) != "416":
+                raise
+            return self.head(key, span.version), iter(())
+        return _entry(key, found), (bytes(part) for part in found.stream(min_chunk_size=1024 * 1024))
+
+    def put(self, key: str, data: bytes, how: How) -> Entry:
+        """See Driver. S3 compares the SHA-256 that is sent along with what it has received."""
+        if isinstance(key, ExactKey):
+            return self._put_exact(key, data, how)
+        import obstore
+
+        attributes = {**({"Content-Type": how.content_type} if how.content_type else {}), **how.metadata}
+        mode: Any = {"e_tag": how.if_match} if how.if_match else "overwrite" if how.overwrite else "create"
+        made = obstore.put(self._store, self._prefix + key, data, mode=mode, attributes=attributes or None, use_multipart=False)
+        return Entry(key, size=len(data), etag=made["e_tag"], version=made["version"])
+
+    def begin(self, key: str, how: How) -> _Multipart:
+        """See Driver."""
+        return _Multipart(self._boto3, self.object_of(key), key, how)
+
+    def list(self, prefix: str, *, deep: bool, start_after: str) -> Iterator[Entry]:
+        """See Driver. A key that is no path stops obstore: what is left is then listed by boto3."""
+        after = start_after
+        try:
+            for entry in self._listed(prefix, after, deep=deep):
+                yield entry
+                after = entry.path + ("/" if entry.kind == "folder" else "")
+        except Exception as problem:
+            if type(problem).__name__ != "InvalidPathError":
+                raise
+            yield from self._listed_exactly(prefix, after, deep=deep)
+
+    def delete(self, key: str) -> None:
+        """See Driver. S3 says nothing when nothing was there, so it is asked first."""
+        self.head(key, None)
+        if isinstance(key, ExactKey):
+            self._boto3.delete_object(**self.object_of(key))
+        else:
+            import obstore
+
+            obstore.delete(self._store, self._prefix + key)
+
+    def remove_folder(self, key: str) -> None:
+        """See Driver: the object that stands for an empty folder, where somebody has put one."""
+        with suppress(NotFound):
+            marker = self.object_of(f"{key}/")
+            found = self._boto3.list_objects_v2(**self._under(key)).get("Contents", ())
+            if any(each["Key"] == marker["Key"] for each in found):
+                self._boto3.delete_object(**marker)
+
+    def copy(self, origin: Any, source: str, target: str, how: How, etag: str | None) -> Entry:
+        """See Driver. In parts when it is long, or must not overwrite: only the last call of those takes a condition."""
+        entry = origin.head(source, None)
+        if etag is not None and entry.etag != etag:
+            raise Changed("")
+        there = {"CopySource": origin.object_of(source), "CopySourceIfMatch": entry.etag}
+        if how.overwrite and entry.size <= COPIED_AT_ONCE:
+            self._boto3.copy_object(**self.object_of(target), **there)
+        elif not entry.size:
+            self.put(target, b"", how)
+        else:
+            _Multipart(self._boto3, self.object_of(target), target, how).copy(there, entry.size)
+        return self.head(target, None)
+
+    def rename(self, source: str, target: str, how: How) -> bool:  # noqa: ARG002 - see Driver
+        """See Driver: S3 has no such step."""
+        return False
+
+    def sign(self, key: str, method: str, until: datetime) -> str:
+        """See Driver."""
+        if method not in ("GET", "PUT", "HEAD", "DELETE"):
+            raise NotSupported(f"{method} cannot be signed", capability="sign", hint="GET, PUT, HEAD or DELETE")
+        import obstore
+
+        return obstore.sign(self._store, method, self._prefix + key, until - datetime.now(UTC))  # type: ignore[call-overload,no-any-return]
+
+    def classify(self, problem: Exception) -> type[StoreError] | None:
+        """See Driver."""
+        if isinstance(problem, FileNotFoundError):
+            return ConfigError if "NoSuchBucket" in str(problem) else NotFound
+        module = type(problem).__module__
+        if module.startswith("obstore"):
+            return _obstore_meaning(problem)
+        if module.startswith(("botocore", "boto3")):
+            return _boto_meaning(problem)
+        return None
+
+    def close(self) -> None:
+        """See Driver."""
+        if "_boto3" in self.__dict__:
+            self._boto3.close()
+
+    def object_of(self, key: str) -> dict[str, str]:
+        """The bucket and the whole key that a key of this driver stands for."""
+        return {"Bucket": self._spec.bucket, "Key": self._prefix + key}
+
+    def _under(self, prefix: str) -> dict[str, str]:
+        return {"Bucket": self._spec.bucket, "Prefix": self._prefix + prefix}
+
+    def _own(self, key: str) -> str:
+        own = key[len(self._prefix) :]
+        return ExactKey(own) if wrong(own) else own
+
+    def _listed(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
+        import obstore
+
+        start = (self._prefix + prefix).rstrip("/")
+        if deep:
+            for batch in obstore.list(self._store, start or None, offset=self._prefix + after if after else None):
+                yield from (_meta_entry(self._own(each["path"]), each) for each in batch)
+            return
+        level = obstore.list_with_delimiter(self._store, start or None)
+        found = {f"{each}/": Entry(self._own(each), "folder") for each in level["common_prefixes"]}
+        found |= {each["path"]: _meta_entry(self._own(each["path"]), each) for each in level["objects"]}
+        for key in sorted(found, key=str.encode):
+            if key.encode() > (self._prefix + after).encode() or not after:
+                yield found[key]
+
+    def _listed_exactly(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
+        pages = self._boto3.get_paginator("list_objects_v2").paginate(
+            **self._under(prefix),
+            **({} if deep else {"Delimiter": "/"}),
+            **({"StartAfter": self._prefix + after} if after else {}),
+        )
+        for page in pages:
+            found = {each["Prefix"]: None for each in page.get("CommonPrefixes", ())}
+            found |= {each["Key"]: each for each in page.get("Contents", ())}
+            for key in sorted(found, key=str.encode):
+                if found[key] is None and key.encode() > (self._prefix + after).encode():
+                    yield Entry(self._own(key.removesuffix("/")), "folder")
+                elif found[key] is not None:
+                    yield _boto_entry(self._own(key), found[key])
+
+    def _get_exact(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
+        bounds = "" if not span.start and span.end is None else f"bytes={span.start}-{'' if span.end is None else span.end - 1}"
+        found = self._boto3.get_object(
+            **self.object_of(key),
+            **({"Range": bounds} if bounds else {}),
+            **({"IfMatch": span.etag} if span.etag else {}),
+            **_version(span.version),
+        )
+        return _boto_entry(key, found), found["Body"].iter_chunks(1024 * 1024)
+
+    def _put_exact(self, key: str, data: bytes, how: How) -> Entry:
+        made = self._boto3.put_object(**self.object_of(key), Body=data, **_kept(how), **_condition(how))
+        return Entry(key, size=len(data), etag=made["ETag"], version=made.get("VersionId"))
+
+
+class _Multipart:
+    """An object in parts: nobody sees it before the last call, which takes the condition."""
+
+    def __init__(self, client: Any, at: dict[str, str], key: str, how: How) -> None:
+        self._client, self._at, self._key, self._how = client, at, key, how
+        self._parts: list[dict[str, Any]] = []
+        self._size = 0
+        self._id = client.create_multipart_upload(**at, **_kept(how), ChecksumAlgorithm="SHA256")["UploadId"]
+
+    @property
+    def part_bytes(self) -> int:
+        """How large the next part is."""
+        return PART_BYTES << (len(self._parts) // PARTS_OF_A_SIZE)
+
+    def part(self, data: bytes) -> None:
+        """See Upload."""
+        number = len(self._parts) + 1
+        made = self._client.upload_part(**self._at, UploadId=self._id, PartNumber=number, Body=data, ChecksumAlgorithm="SHA256")
+        kept = {name: made[name] for name in ("ETag", "ChecksumSHA256") if name in made}
+        self._parts.append({"PartNumber": number, **kept})
+        self._size += len(data)
+
+    def copy(self, source: dict[str, Any], size: int) -> None:
+        """Takes another object's bytes, on the server, and shows the object."""
+        try:
+            for start in range(0, size, COPIED_AT_ONCE):
+                number, end = len(self._parts) + 1, min(start + COPIED_AT_ONCE, size)
+                made = self._client.upload_part_copy(
+                    **self._at, UploadId=self._id, PartNumber=number, CopySourceRange=f"bytes={start}-{end - 1}", **source
+                )["CopyPartResult"]
+                kept = {name: made[name] for name in ("ETag", "ChecksumSHA256") if name in made}
+                self._parts.append({"PartNumber": number, **kept})
+            self._size = size
+            self.commit()
+        except BaseException:
+            self.abort()
+            raise
+
+    def commit(self) -> Entry:
+        """See Upload. Services that do not know the condition are asked before."""
+        if self._how.if_match and self._client.head_object(**self._at)["ETag"] != self._how.if_match:
+            raise Changed("")
+        made = self._client.complete_multipart_upload(
+            **self._at, UploadId=self._id, MultipartUpload={"Parts": self._parts}, **_condition(self._how)
+        )
+        return Entry(self._key, size=self._size, etag=made["ETag"], version=made.get("VersionId"))
+
+    def abort(self) -> None:
+        """See Upload."""
+        self._client.abort_multipart_upload(**self._at, UploadId=self._id)
+
+
+def _kept(how: How) -> dict[str, Any]:
+    kept: dict[str, Any] = {"ContentType": how.content_type} if how.content_type else {}
+    return {**kept, **({"Metadata": dict(how.metadata)} if how.metadata else {})}
+
+
+def _condition(how: How) -> dict[str, str]:
+    if how.if_match:
+        return {"IfMatch": how.if_match}
+    return {} if how.overwrite else {"IfNoneMatch": "*"}
+
+
+def _version(version: str | None) -> dict[str, str]:
+    return {"VersionId": version} if version else {}
+
+
+def _wanted(span: Span) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    if span.end is not None:
+        wanted["range"] = (span.start, span.end)
+    elif span.start:
+        wanted["range"] = {"offset": span.start}
+    if span.etag:
+        wanted["if_match"] = span.etag
+    if span.version:
+        wanted["version"] = span.version
+    return wanted
+
+
+def _entry(key: str, found: Any) -> Entry:
+    attributes = {str(name): str(value) for name, value in dict(found.attributes).items()}
+    content_type = attributes.pop("Content-Type", None)
+    meta = _meta_entry(key, found.meta)
+    kept = {name: value for name, value in attributes.items() if not name[:1].isupper()}
+    return Entry(key, "file", meta.size, meta.modified, meta.etag, meta.version, None, content_type, kept)
+
+
+def _meta_entry(key: str, meta: Any) -> Entry:
+    return Entry(key, size=meta["size"], modified=meta["last_modified"], etag=meta["e_tag"], version=meta["version"])
+
+
+def _boto_entry(key: str, found: Any) -> Entry:
+    size = found["Size"] if "Size" in found else _whole(found)
+    return Entry(
+        key,
+        size=size,
+        modified=found["LastModified"],
+        etag=found["ETag"],
+        version=found.get("VersionId"),
+        content_type=found.get("ContentType"),
+        metadata=found.get("Metadata", {}),
+    )
+
+
+def _whole(found: Any) -> int:
+    """The size of the object, of an answer that may hold a range of it."""
+    told = found.get("ContentRange") or f"/{found['ContentLength']}"
+    return int(str(told).rpartition("/")[2])
+
+
+def _found(pattern: re.Pattern[str], problem: Exception) -> str:
+    found = pattern.search(str(problem))
+    return found[1] if found else ""
+
+
+def _obstore_meaning(problem: Exception) -> type[StoreError] | None:
+    named = {
+        "NotFoundError": NotFound,
+        "AlreadyExistsError": AlreadyExists,
+        "PreconditionError": Changed,
+        "NotModifiedError": Changed,
+        "PermissionDeniedError": PermissionDenied,
+        "UnauthenticatedError": PermissionDenied,
+        "UnknownConfigurationKeyError": ConfigError,
+    }
+    name = type(problem).__name__
+    return named[name] if name in named else _meaning(_found(_CODE, problem), _found(_STATUS, problem), problem)
+
+
+def _meaning(code: str, status: str, problem: Exception) -> type[StoreError]:
+    if code in _THROTTLED or status == "429":
+        return StoreThrottled
+    if code in _GONE or status == "301":
+        return ConfigError
+    if code in _NO_ENTRY or status in _NO_ENTRY:
+        return PermissionDenied
+    if status.startswith("5") or status in ("408", "409"):
+        return Unavailable
+    if status:
+        return StoreError
+    return StoreTimeout if _found(_KIND, problem) == "Timeout" or "Timeout" in str(problem) else Unavailable
+
+
+def _boto_meaning(problem: Exception) -> type[StoreError] | None:
+    answer = getattr(problem, "response", None)
+    if answer is None:
+        name = type(problem).__name__
+        if name in ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "NoRegionError"):
+            return ConfigError
+        return StoreTimeout if "Timeout" in name else Unavailable
+    code, status = str(answer["Error"]["Code"]), str(answer["ResponseMetadata"]["HTTPStatusCode"])
+    if code in ("NoSuchKey", "404", "NoSuchVersion", "NotFound"):
+        return NotFound
+    if code in ("PreconditionFailed", "412"):
+        condition = str(answer["Error"].get("Condition", ""))
+        return AlreadyExists if "None" in condition else Changed
+    return _meaning(code, status, problem)

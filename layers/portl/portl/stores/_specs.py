@@ -1,0 +1,38 @@
+"""What a connection says of a store, by its type."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class StoreSpec(BaseModel):
+    """What every store's connection may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = Field(default=4, ge=1, le=20, description="How often a call is made in all before it has failed.")
+    timeout_s: float = Field(default=30, gt=0, le=840, description="How long one call may take, in seconds.")
+
+
+class LocalSpec(StoreSpec):
+    """A folder of this machine."""
+
+    type: Literal["local"] = "local"
+    root: str = Field(description="The folder; a relative one from the working folder.")
+    durable: bool = Field(default=True, description="Whether a file outlasts a power cut once it is written.")
+
+
+class S3Spec(StoreSpec):
+    """A bucket of S3, or of what speaks its protocol. Without keys those of the environment or the function's role are used."""
+
+    type: Literal["s3"] = "s3"
+    bucket: str = Field(min_length=3, max_length=63, description="The bucket's name.")
+    prefix: str = Field(default="", description="Everything is below it.")
+    region: str | None = Field(default=None, description="The AWS region; that of the environment when not told.")
+    endpoint: str | None = Field(default=None, pattern=r"^https?://", description="Another service than AWS.")
+    access_key_id: str | None = Field(default=None, description="Best as ${env:X}.")
+    secret_access_key: SecretStr | None = Field(default=None, description="As ${secret:X}.")
+    session_token: SecretStr | None = Field(default=None, description="As ${secret:X}.")
+    virtual_host: bool | None = Field(default=None, description="Whether the bucket stands in the host's name.")
