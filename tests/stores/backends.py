@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from portl.stores import Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec
+from portl.stores import Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
+from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
 
 
 @cache
@@ -35,9 +37,23 @@ def s3_spec(**more: object) -> S3Spec:
     return S3Spec.model_validate({"bucket": bucket, **given, **more})
 
 
+@cache
+def sftp() -> SftpServer:
+    """An SFTP server for as long as the tests run; every test has a folder of its own."""
+    return start_sftp_server(Path(tempfile.mkdtemp(prefix="portl-sftp-")))
+
+
+def sftp_spec(server: SftpServer | None = None, **more: object) -> SftpSpec:
+    """A folder of its own on a server."""
+    server = server or sftp()
+    given = {"host": "127.0.0.1", "port": server.port, "user": "tester", "host_key": server.host_key, "password": PASSWORD}
+    return SftpSpec.model_validate({"root": f"/r{secrets.token_hex(6)}", **given, **more})
+
+
 BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "local": lambda folder: LocalDriver(folder / "store"),
     "memory": lambda _: MemoryDriver(),
     "s3": lambda _: S3Driver(s3_spec()),
+    "sftp": lambda _: SftpDriver(sftp_spec()),
     "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }

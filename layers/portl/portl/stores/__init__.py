@@ -29,7 +29,8 @@ from portl.stores._paths import ExactKey
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
-from portl.stores._specs import LocalSpec, S3Spec
+from portl.stores._sftp import SftpDriver
+from portl.stores._specs import LocalSpec, S3Spec, SftpSpec
 from portl.stores._store import Store
 from portl.stores._transfer import download, transfer, upload
 
@@ -61,6 +62,8 @@ __all__ = [
     "RetryPolicy",
     "S3Driver",
     "S3Spec",
+    "SftpDriver",
+    "SftpSpec",
     "Span",
     "Store",
     "StoreClosed",

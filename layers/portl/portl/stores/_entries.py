@@ -7,13 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Capability = Literal["create", "if_match", "versions", "metadata", "server_copy", "sign", "folders", "exact_keys", "checksum"]
+Capability = Literal[
+    "create",
+    "replace",
+    "if_match",
+    "versions",
+    "metadata",
+    "server_copy",
+    "sign",
+    "folders",
+    "exact_keys",
+    "checksum",
+]
 """What not every store can do.
 
-``create``: a write without ``overwrite`` has one winner; ``if_match``: a write on condition of an ETag; ``versions``: old ones
-can be read; ``metadata``: content type and metadata are kept; ``server_copy``: a copy does not pass through this machine;
-``sign``: addresses that need no credentials; ``folders``: there are folders without files; ``exact_keys``: keys that are no
-paths; ``checksum``: the store itself tells a hash of the whole content.
+``create``: a write without ``overwrite`` has one winner; ``replace``: one with it is a single step; ``if_match``: a write on
+condition of an ETag; ``versions``: old ones can be read; ``metadata``: content type and metadata are kept; ``server_copy``: a
+copy does not pass through this machine; ``sign``: addresses that need no credentials; ``folders``: there are folders without
+files; ``exact_keys``: keys that are no paths; ``checksum``: the store itself tells a hash of the whole content.
 """
 
 
@@ -76,8 +87,7 @@ class How:
     @property
     def needs(self) -> Iterator[Capability]:
         """What a store must be able to do for it."""
-        if not self.overwrite:
-            yield "create"
+        yield "replace" if self.overwrite else "create"
         if self.if_match is not None:
             yield "if_match"
         if self.content_type or self.metadata:

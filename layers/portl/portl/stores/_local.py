@@ -58,7 +58,7 @@ _MEANING: dict[int, type[StoreError]] = {
 class LocalDriver:
     """``root`` need not be there before the first write. ``durable``: what is written outlasts a power cut."""
 
-    capabilities: frozenset[Capability] = frozenset({"create", "if_match", "folders", "server_copy"})
+    capabilities: frozenset[Capability] = frozenset({"create", "replace", "if_match", "folders", "server_copy"})
     part_bytes = PART_BYTES
     hashes: tuple[str, ...] = ()
 

@@ -27,7 +27,9 @@ class MemoryDriver:
     part_bytes: int = 1024 * 1024
     place: str = ""
     hashes: tuple[str, ...] = ("md5",)
-    capabilities: frozenset[Capability] = frozenset({"create", "if_match", "metadata", "server_copy", "checksum", "exact_keys"})
+    capabilities: frozenset[Capability] = frozenset(
+        {"create", "replace", "if_match", "metadata", "server_copy", "checksum", "exact_keys"}
+    )
     _objects: dict[str, _Object] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _number: int = 0

@@ -47,7 +47,7 @@ class S3Driver:
     """One bucket, below the prefix of its connection."""
 
     capabilities: frozenset[Capability] = frozenset(
-        {"create", "if_match", "versions", "metadata", "server_copy", "sign", "exact_keys"}
+        {"create", "replace", "if_match", "versions", "metadata", "server_copy", "sign", "exact_keys"}
     )
     part_bytes = PART_BYTES
     hashes: tuple[str, ...] = ()

@@ -36,3 +36,19 @@ class S3Spec(StoreSpec):
     secret_access_key: SecretStr | None = Field(default=None, description="As ${secret:X}.")
     session_token: SecretStr | None = Field(default=None, description="As ${secret:X}.")
     virtual_host: bool | None = Field(default=None, description="Whether the bucket stands in the host's name.")
+
+
+class SftpSpec(StoreSpec):
+    """A folder of an SFTP server. Its key must be known beforehand: there is no trust on first use."""
+
+    type: Literal["sftp"] = "sftp"
+    host: str = Field(min_length=1, description="The server's name or address.")
+    port: int = Field(default=22, ge=1, le=65_535)
+    user: str = Field(min_length=1)
+    host_key: str = Field(description="The server's public key: type and text, as `ssh-keyscan HOST` prints them.")
+    password: SecretStr | None = Field(default=None, description="As ${secret:X}.")
+    private_key: SecretStr | None = Field(default=None, description="As ${secret:X}: an Ed25519, ECDSA or RSA key, as text.")
+    passphrase: SecretStr | None = Field(default=None, description="Of the private key, as ${secret:X}.")
+    root: str = Field(default="", description="The folder; a relative one from where the user's session begins.")
+    max_connections: int = Field(default=4, ge=1, le=64, description="Connections at once.")
+    keepalive_s: float = Field(default=30, ge=0, le=3_600, description="How often a silent connection is kept up, in seconds.")
