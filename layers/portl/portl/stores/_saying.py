@@ -50,14 +50,26 @@ _WITH_CAUSE = (Unavailable, StoreTimeout, ConfigError, PermissionDenied, Invalid
 
 def said(kind: type[StoreError], path: str, store: str, operation: str, problem: Exception | None) -> StoreError:
     """The error of a kind, with path, store and operation, and what the library said of it."""
-    own = problem if isinstance(problem, StoreError) else None
-    text, hint = _SAID.get(kind, ("{path}: the store failed", "look at the cause"))
-    message = own.message if own and own.message else text.format(path=path or store)
-    if own is None and problem is not None and kind in _WITH_CAUSE:
-        message = f"{message}: {_cause(problem)}"
-    made = kind(message, hint=(own.hint if own else "") or hint, path=path, store=store, operation=operation)
+    text, hint = _words(kind, path or store)
+    if problem is not None and kind in _WITH_CAUSE:
+        text = f"{text}: {_cause(problem)}"
+    made = kind(text, hint=hint, path=path, store=store, operation=operation)
     made.retry_after = told(problem)
     return made
+
+
+def filled(problem: StoreError, path: str, store: str, operation: str) -> StoreError:
+    """An error that a driver has raised, with what only the kernel knows."""
+    text, hint = _words(type(problem), path or store)
+    problem.message, problem.hint = problem.message or text, problem.hint or hint
+    problem.path, problem.store, problem.operation = path, store, operation
+    problem.detail = {"path": path, "store": store, "operation": operation, **problem.detail}
+    return problem
+
+
+def _words(kind: type[StoreError], what: str) -> tuple[str, str]:
+    text, hint = _SAID.get(kind, ("{path}: the store failed", "look at the cause"))
+    return text.format(path=what), hint
 
 
 def _cause(problem: Exception) -> str:

@@ -6,16 +6,13 @@ https://github.com/openssh/openssh-portable/blob/master/PROTOCOL
 
 from __future__ import annotations
 
-import base64
 import errno
-import io
 import secrets
 import socket
 import stat
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,16 +32,11 @@ from portl.errors import (
 )
 from portl.stores._entries import Capability, Entry, How, Span
 from portl.stores._local import UNFINISHED
+from portl.stores._sftp_session import Ahead, Pool, Pushing
 from portl.stores._specs import SftpSpec
 
-PART_BYTES = 1024 * 1024
-WINDOW_BYTES = 16 * 1024 * 1024
-"""How much may be on its way before the other side has said that it came."""
-AHEAD = 64
-"""Requests for reading that are on their way at once, of 32 KiB each."""
-REKEY_BYTES = 2**40
-_UNSUPPORTED = 8
-"""SSH_FX_OP_UNSUPPORTED."""
+PART_BYTES = 4 * 1024 * 1024
+_CAN: frozenset[Capability] = frozenset({"create", "replace", "folders"})
 _EXTENDED = 200
 
 
@@ -56,16 +48,16 @@ class SftpDriver:
 
     def __init__(self, spec: SftpSpec) -> None:
         self._spec = spec
-        self._root = spec.root.rstrip("/")
+        self._root = spec.root.rstrip("/") or spec.root[:1]
         self.name = f"sftp://{spec.user}@{spec.host}:{spec.port}{'' if self._root.startswith('/') else '/~/'}{self._root}"
         self.place = ""
-        self._pool = _Pool(spec)
+        self._pool = Pool(spec)
         self._lacks: set[Capability] = set()
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What the server has not refused so far."""
-        return frozenset({"create", "replace", "folders"} - self._lacks)
+        return _CAN - self._lacks
 
     def head(self, key: str, version: str | None) -> Entry:  # noqa: ARG002 - see Driver
         """See Driver."""
@@ -225,7 +217,7 @@ class SftpDriver:
             raise
 
     def _at(self, key: str) -> str:
-        return f"{self._root}/{key}" if self._root and key else self._root or key
+        return f"{self._root.rstrip('/')}/{key}" if self._root and key else self._root or key
 
     def _make(self, sftp: Any, folder: str) -> None:
         """Makes the folders of a path from the first that is missing."""
@@ -256,18 +248,9 @@ class SftpDriver:
         end = entry.size if span.end is None else min(span.end, entry.size)
         try:
             with file:
-                at = span.start
-                if at < end:
-                    file.seek(at)
-                    file.prefetch(end, AHEAD)
-                while at < end:
-                    part = file.read(min(PART_BYTES, end - at))
-                    if not part:
-                        raise Changed("")  # noqa: TRY301 - the session is given back in one place
-                    at += len(part)
-                    yield part
+                yield from Ahead(file).parts(span.start, end)
                 if _entry(entry.path, file.stat()).etag != entry.etag:
-                    raise Changed("")  # noqa: TRY301
+                    raise Changed("")  # noqa: TRY301 - the session is given back in one place
         except BaseException as problem:
             session.__exit__(type(problem), problem, problem.__traceback__)
             raise
@@ -292,10 +275,7 @@ class _File:
     def part(self, data: bytes) -> None:
         """See Upload. After a lost connection it goes on over another one, at the byte it reached."""
         try:
-            file = self._opened()
-            file.seek(self.size)
-            file.write(data)
-            file.flush()
+            Pushing(self._opened()).write(self.size, data)
         except BaseException as problem:
             self._leave(problem)
             raise
@@ -325,8 +305,7 @@ class _File:
         if self._file is None:
             self._session = self.driver.session()
             self._sftp = self._session.__enter__()
-            self._file = self._sftp.open(self.unfinished, "r+b" if self.size else "wb", bufsize=0)
-            self._file.set_pipelined(True)
+            self._file = self._sftp.open(self.unfinished, "r+b" if self.size else "wb")
         return self._file
 
     def _leave(self, problem: BaseException | None) -> None:
@@ -336,135 +315,6 @@ class _File:
                 file.close()
         if session is not None:
             session.__exit__(type(problem) if problem else None, problem, problem.__traceback__ if problem else None)
-
-
-@dataclass(slots=True)
-class _Pool:
-    """The connections to a server: as many as are used at once, at most those allowed."""
-
-    spec: SftpSpec
-    _idle: list[Any] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _free: threading.BoundedSemaphore | None = None
-
-    def __post_init__(self) -> None:
-        self._free = threading.BoundedSemaphore(self.spec.max_connections)
-
-    @contextmanager
-    def session(self) -> Iterator[Any]:
-        """A connection, waited for where all are in use. One that failed is not used again."""
-        assert self._free is not None  # noqa: S101 - set by __post_init__
-        if not self._free.acquire(timeout=self.spec.timeout_s):
-            raise TimeoutError("all connections are in use")
-        sftp = None
-        try:
-            sftp = self._taken() or _connect(self.spec)
-            yield sftp
-        except (FileNotFoundError, StoreError):
-            self._give_back(sftp)
-            raise
-        except OSError as problem:
-            if isinstance(problem, (ConnectionError, TimeoutError)) or sftp is None or sftp.get_channel().closed:
-                _drop(sftp)
-            else:
-                self._give_back(sftp)
-            raise
-        except BaseException:
-            _drop(sftp)
-            raise
-        else:
-            self._give_back(sftp)
-        finally:
-            self._free.release()
-
-    def close(self) -> None:
-        """Ends every connection that is not in use."""
-        while (sftp := self._taken()) is not None:
-            _drop(sftp)
-
-    def _taken(self) -> Any:
-        with self._lock:
-            while self._idle:
-                sftp = self._idle.pop()
-                if sftp.get_channel().get_transport().is_active() and not sftp.get_channel().closed:
-                    return sftp
-                _drop(sftp)
-        return None
-
-    def _give_back(self, sftp: Any) -> None:
-        if sftp is not None:
-            with self._lock:
-                self._idle.append(sftp)
-
-
-def _connect(spec: SftpSpec) -> Any:
-    """A connection to the one server whose key the connection names; there is no trust on first use."""
-    import paramiko
-
-    expected = _host_key(spec)
-    sock = socket.create_connection((spec.host, spec.port), spec.timeout_s)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport = paramiko.Transport(sock, default_window_size=WINDOW_BYTES)
-    try:
-        transport.get_security_options().key_types = _names_of(expected, transport)
-        transport.banner_timeout = transport.auth_timeout = transport.handshake_timeout = spec.timeout_s
-        transport.start_client(timeout=spec.timeout_s)
-        offered = transport.get_remote_server_key()
-        if offered.asbytes() != expected.asbytes():
-            raise paramiko.BadHostKeyException(spec.host, offered, expected)  # noqa: TRY301 - one place closes
-        _authenticate(transport, spec)
-        transport.set_keepalive(int(spec.keepalive_s))
-        sftp = paramiko.SFTPClient.from_transport(transport, window_size=WINDOW_BYTES)
-        if sftp is None:
-            raise paramiko.SSHException("the server offers no SFTP")  # noqa: TRY301
-        sftp.get_channel().settimeout(spec.timeout_s)
-    except BaseException:
-        transport.close()
-        raise
-    return sftp
-
-
-def _host_key(spec: SftpSpec) -> Any:
-    import paramiko
-
-    try:
-        name, blob = spec.host_key.split()[:2]
-        return paramiko.PKey.from_type_string(name, base64.b64decode(blob))
-    except Exception as problem:
-        text = f"the host_key of {spec.host} cannot be read: {type(problem).__name__}"
-        raise ConfigError(text, hint="a line of `ssh-keyscan HOST`, without the host's name") from problem
-
-
-def _names_of(key: Any, transport: Any) -> tuple[str, ...]:
-    """The signatures that a key can make, so that the server shows that very key."""
-    name = key.get_name()
-    wanted = ("rsa-sha2-512", "rsa-sha2-256") if name == "ssh-rsa" else (name,)
-    return tuple(each for each in transport.get_security_options().key_types if each in wanted) or wanted
-
-
-def _authenticate(transport: Any, spec: SftpSpec) -> None:
-    import paramiko
-
-    if spec.private_key is not None:
-        passphrase = spec.passphrase.get_secret_value() if spec.passphrase else None
-        transport.auth_publickey(spec.user, _private_key(paramiko, spec.private_key.get_secret_value(), passphrase))
-    elif spec.password is not None:
-        transport.auth_password(spec.user, spec.password.get_secret_value())
-    else:
-        raise ConfigError(f"{spec.user}@{spec.host} has neither password nor private_key", hint="give one of them")
-
-
-def _private_key(paramiko: Any, text: str, passphrase: str | None) -> Any:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        with suppress(paramiko.SSHException, ValueError):
-            return kind.from_private_key(io.StringIO(text), passphrase)
-    raise ConfigError("the private_key cannot be read", hint="an Ed25519, ECDSA or RSA key, and its passphrase if it has one")
-
-
-def _drop(sftp: Any) -> None:
-    if sftp is not None:
-        with suppress(Exception):
-            sftp.get_channel().get_transport().close()
 
 
 def _extended(sftp: Any, name: str, source: str, target: str, what: str) -> None:

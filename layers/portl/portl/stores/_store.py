@@ -16,7 +16,7 @@ from portl.stores._paths import ExactKey, checked, folder
 from portl.stores._progress import OnProgress, Told
 from portl.stores._reader import Reader, buffered
 from portl.stores._retry import Attempts, RetryPolicy
-from portl.stores._saying import said
+from portl.stores._saying import filled, said
 from portl.stores._writing import Writing, parts_of
 
 Answer = TypeVar("Answer")
@@ -371,7 +371,7 @@ class Store:
             yield
         except StoreError as problem:
             if not problem.store:
-                raise said(type(problem), path, self.name, operation, problem) from problem.__cause__
+                filled(problem, path, self.name, operation)
             raise
         except Exception as problem:
             kind = self.driver.classify(problem)
