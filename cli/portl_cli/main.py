@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from importlib import import_module
 from types import FrameType
 
@@ -72,6 +71,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def _report(problem: Exception) -> int:
+    import traceback
+
     from portl.errors import JobError, PortlError
     from portl.values import redact
 

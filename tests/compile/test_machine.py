@@ -12,7 +12,8 @@ import pytest
 
 from compile.test_segments import CALL, CONDITIONAL, LOOK, READ, UPSERT
 from portl.jobs import Job, decode_spec, encode_spec
-from portl_cli.compile import compile_job, definition_text, mermaid
+from portl_cli.compile import compile_job, definition_text
+from portl_cli.compile.picture import mermaid
 from portl_cli.engine import FakeClock, FakeHost, MachineError, check, execute, load_machine
 
 ROOT = Path(__file__).resolve().parents[2]

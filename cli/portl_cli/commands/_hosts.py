@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HostName = Literal["inline", "workers", "isolate"]
 Host = InlineHost | WorkerHost | IsolateHost
 
-_DRIVERS = {"postgres": "portl.connections._postgres", "http": "portl.connections._http"}
-"""What a connection of a type loads when it is opened."""
+_DRIVERS = {"postgres": "portl.connections._postgres", "http": "portl.connections._http:ready"}
+"""What a connection of a type loads when it is opened, as WorkerHost takes it."""
 
 
 def start_host(
@@ -48,6 +48,7 @@ def start_host(
 def _modules(job: Job) -> Iterator[str]:
     """What the functions of the job load, so that it is loaded once."""
     yield "portl_cli.commands._functions"
+    yield "portl.runs._logger"
     yield from sorted({f"portl.steps.{step.type.replace('.', '_')}" for step in walk_steps(job.steps)})
     yield from sorted({_DRIVERS[str(spec["type"])] for spec in job.connections.values() if spec["type"] in _DRIVERS})
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portl.values import redact
-from portl_cli.compile import svg
+from portl_cli.compile.picture import svg
 from portl_cli.page.course import Course, Visits
 from portl_cli.page.words import count, counts, duration, short
 

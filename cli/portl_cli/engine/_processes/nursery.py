@@ -34,9 +34,15 @@ NUMBER = struct.Struct("!i")
 
 
 def main(control: int, modules: Iterable[str]) -> None:
-    """Forks workers until the host is gone, then sees to it that none is left."""
+    """Forks workers until the host is gone, then sees to it that none is left.
+
+    ``modules`` are imported first; ``module:function`` is called too, to ready what importing alone does not.
+    """
     for name in modules:
-        import_module(name)
+        module, _, function = name.partition(":")
+        found = import_module(module)
+        if function:
+            getattr(found, function)()
     nursery = _Nursery(socket.socket(fileno=control))
     nursery.serve()
     nursery.end()

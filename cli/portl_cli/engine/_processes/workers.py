@@ -34,9 +34,10 @@ _CODE += "nursery.main(int(sys.argv[1]), json.loads(sys.argv[3]))"
 class WorkerHost(ProcessHost):
     """Runs the handlers of a template in worker processes, forked from one that has the libraries loaded.
 
-    ``slots`` is how many Tasks run at once (default: the processors). ``modules`` are loaded once for all workers. ``hooks``
-    are called in each worker, ``on_message`` gets what they send, ``on_output`` each line that a function prints (default:
-    standard error). Both are called by threads of the host, one call at a time.
+    ``slots`` is how many Tasks run at once (default: the processors). ``modules`` are loaded once for all workers, and where
+    one is given as ``module:function`` that is called once. ``hooks`` are called in each worker, ``on_message`` gets what they
+    send, ``on_output`` each line that a function prints (default: standard error). Both are called by threads of the host, one
+    call at a time.
     """
 
     def __init__(
