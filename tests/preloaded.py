@@ -27,7 +27,15 @@ from typing import IO, Any
 
 NUMBER = struct.Struct("!i")
 PACKAGES = ("portl_cli.commands", "portl_cli.engine._processes", "portl.steps")
-MODULES = ("portl_cli.main", "portl_cli.engine._interpreter", "portl.connections._postgres", "portl_cli.commands._findings")
+MODULES = (
+    "portl_cli.main",
+    "portl_cli.engine._interpreter",
+    "portl.connections._postgres",
+    "portl.runs._logger",
+    "rich.markdown",
+)
+READIED = (("portl.connections._http", "ready"), ("portl_cli.page.page", "_template"))
+"""What takes long the first time."""
 
 
 def run(
@@ -105,6 +113,8 @@ def serve(control: int) -> None:
             import_module(module.name)
     for name in MODULES:
         import_module(name)
+    for module, function in READIED:
+        getattr(import_module(module), function)()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
     asked = socket.socket(fileno=control)
