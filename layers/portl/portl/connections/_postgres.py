@@ -155,6 +155,20 @@ class PostgresConnection:
             raise DatabaseError(text, code="D111", hint="leave COMMIT and ROLLBACK out of what the job calls")
         self.execute("COMMIT")
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: any error takes back what was done within, and comes through; the transaction goes on.
+
+        https://www.postgresql.org/docs/current/sql-savepoint.html
+        """
+        self.execute("SAVEPOINT portl_record")
+        try:
+            yield
+        except Exception:
+            self.execute("ROLLBACK TO SAVEPOINT portl_record")
+            raise
+        self.execute("RELEASE SAVEPOINT portl_record")
+
     def table(self, name: str) -> dict[str, Column]:
         """A table's columns by name, read once.
 

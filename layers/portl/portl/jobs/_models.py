@@ -95,7 +95,9 @@ class StepSpec(Strict):
     batch: Batch | None = Field(default=None, description="The records the step goes over; without it, it is done once.")
     retry: Retry | None = Field(default=None, description="How often a record is tried.")
     timeout_s: float | None = Field(default=None, gt=0, le=840, description="How long a call may take, in seconds.")
-    on_error: Literal["fail", "dead_letter"] = Field(default="fail", description="fail ends the run; dead_letter keeps the record aside.")
+    on_error: Literal["fail", "dead_letter"] = Field(
+        default="fail", description="fail ends the run; dead_letter keeps the record aside."
+    )
     sample: Any = Field(default=None, description="What a dry run takes for the result.")
 
     connects_to: ClassVar[str | None] = None
