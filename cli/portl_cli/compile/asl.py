@@ -334,7 +334,7 @@ class Writer:
         """Where a Task leads whose function could not keep the records of a step aside itself; counts those it did."""
         more: dict[str, State] = {}
         if says_so(steps):
-            name = self._name(f"letters of {steps[0].id}")
+            name = self._name(f"letters of {next(step.id for step in steps if says_so([step]))}")
             state["Catch"] = [*state.get("Catch", ()), self._letters.catch(name, LAMBDA_ERRORS)]
             asked = self._letters.payload(payload, unit, steps)
             comment = "The records that are not through are kept aside; the chunk ends here"

@@ -115,8 +115,8 @@ class Payload:
     def groups(self, root: Store) -> tuple[Group, ...]:
         """The steps to do and the records they go over. A spec that is packaged is read from the runs' root."""
         event = self.event
-        alone = {"steps": event.get("steps") or [event["step"]], "rows": event.get("at", {}).get("rows")}
-        listed = event.get("groups") or [{**alone, "after": event.get("after", ())}]
+        rows, after = event.get("at", {}).get("rows"), event.get("after", ())
+        listed = event.get("groups") or [{"steps": event.get("steps") or [event["step"]], "rows": rows, "after": after}]
         return tuple(
             Group(
                 tuple(read_spec(root, step) if SPEC_REFERENCE in step else decode_spec(step) for step in each["steps"]),
