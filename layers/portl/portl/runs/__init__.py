@@ -26,7 +26,7 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._letters import Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._letters import FAILED, Letter, chunk_letters, keep_letters, letters_name, read_letters
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
@@ -41,6 +41,7 @@ from portl.runs._units import REPLAYED, Unit, earlier_unit
 __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
+    "FAILED",
     "MAX_CHUNKS",
     "NEW_KEY",
     "OUTBOX",

@@ -33,8 +33,8 @@ Letter = dict[str, Any]
 FOLDER = "dead"
 FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
 """What a record counts as: at the step that failed, at steps behind it, at steps of its unit that were taken back."""
-NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111"})
-"""What a database refuses whatever the record: the address, the SQL or its tables, a right, the time, an ended transaction."""
+NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111", "L103", "L107", "L109"})
+"""What is refused whatever the record: a database's address, SQL, rights and time; a function that is not there or not allowed."""
 
 
 def says_dead_letter(spec: StepSpec) -> bool:
@@ -47,10 +47,10 @@ def is_set_aside(spec: StepSpec, problem: StepError, *, waits: bool) -> bool:
 
     ``waits``: whether the Task can come back after the seconds that the other side asked for.
     """
-    if not says_dead_letter(spec):
+    if not says_dead_letter(spec) or problem.code in NO_RECORDS_FAULT:
         return False
     if spec.connects_to in DATABASES:
-        return problem.outcome == "Permanent" and problem.code not in NO_RECORDS_FAULT
+        return problem.outcome == "Permanent"
     return not (waits and problem.retry_after is not None and problem.outcome in ("Throttled", "Transient"))
 
 
