@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -189,9 +189,11 @@ class Chunk:
                         self._collect(under_way, failures)
                 while under_way:
                     self._collect(under_way, failures)
-            except BaseException:
+            except BaseException as ended:
                 pool.shutdown(wait=True, cancel_futures=True)
                 self._drain(under_way, failures)
+                if isinstance(ended, KeyboardInterrupt):
+                    self._forget_letters(under_way.values())
                 raise
         if failures:
             raise failures[min(failures)]
@@ -206,6 +208,12 @@ class Chunk:
         for future, idx in under_way.items():
             if not future.cancelled():
                 self._settle(future, idx, failures)
+
+    def _forget_letters(self, indexes: Iterable[int]) -> None:
+        """What was under way when the run was interrupted was cut off and has not failed: it is done again."""
+        for idx in indexes:
+            if self._letters.pop(idx, None) is not None:
+                del self._done[idx]
 
     def _settle(self, future: Future[Any], idx: int, failures: dict[int, StepError]) -> None:
         problem = future.exception()

@@ -34,7 +34,7 @@ FOLDER = "dead"
 FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
 """What a record counts as: at the step that failed, at steps behind it, at steps of its unit that were taken back."""
 NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111", "L103", "L107", "L109"})
-"""What is refused whatever the record: a database's address, SQL, rights and time; a function that is not there or not allowed."""
+"""What is refused whatever the record: a database's address, SQL, rights, time; a function not there or not allowed."""
 
 
 def says_dead_letter(spec: StepSpec) -> bool:
@@ -79,11 +79,13 @@ class Addressed:
 
     def written(self, error: Mapping[str, Any], *, step: str, record: int, **more: Any) -> Letter:
         """The same from an error's document, which may be that of a whole Task."""
-        place = self.place(record, step)
-        known = {name: each for name, each in asdict(place).items() if each is not None}
+        known = {name: each for name, each in asdict(self.place(record, step)).items() if each is not None}
+        if "file" in known:
+            known["file"] = redact(known["file"])
+        mine = error["place"].get("record") == record
+        told = redact(to_json({"error": error, **more, "value": self._source.read(record)}))
+        told["error"]["place"] = {**(told["error"]["place"] if mine else {}), **known}
         came = {name: known[name] for name in ("file", "line") if name in known}
-        column = {name: each for name, each in error["place"].items() if error["place"].get("record") == record}
-        told = redact(to_json({"error": {**error, "place": {**column, **known}}, **more, "value": self._source.read(record)}))
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         return {"step": step, "record": record, **came, "at": moment, **told}
 
