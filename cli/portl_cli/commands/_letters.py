@@ -31,7 +31,8 @@ def letter_lines(letter: Letter) -> Iterator[str]:
     """A letter as people read it: which record, why, what to do, and what would have gone out."""
     error = letter["error"]
     where = f", {letter['file']} line {letter['line']:,}" if "line" in letter else ""
-    yield f"{letter['step']}, record {letter['record'] + 1:,}{where}"
+    column = f", column {error['place']['column']}" if "column" in error["place"] else ""
+    yield f"{letter['step']}, record {letter['record'] + 1:,}{where}{column}"
     yield f"  cause   {error['code']} {shortened(error['message'], LONGEST)}"
     if error["hint"]:
         yield f"  to do   {error['hint']}"
