@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from compile.test_dead_letters import BRANCHES, KEPT_ASIDE
 from compile.test_segments import CALL, CONDITIONAL, LOOK, READ, UPSERT
 from portl.jobs import Job, decode_spec, encode_spec
 from portl_cli.compile import compile_job, definition_text
@@ -25,9 +26,21 @@ JOBS = {
     "a conditional alone": "steps:\n" + CONDITIONAL.format(batch="when: '{{ params.wanted }}'", test="params.wanted"),
     "one step": "steps:\n  - {id: only, type: api.call, path: /x}\n",
     "one conditional and one branch": READ + CONDITIONAL.format(batch="batch: *each", test="true").split("    else:")[0],
+    "dead letters": "transaction: {scope: chunk, connection: db}\n" + KEPT_ASIDE,
+    "dead letters in branches": BRANCHES,
     "inline": READ.replace("as: row}", "as: row, mode: inline}"),
 }
-KEYS = ["ApiCall", "BatchItems", "Conditional", "CsvRead", "DbTransaction", "DbUpsert", "DbQueryOne", "LambdaInvoke"]
+KEYS = [
+    "ApiCall",
+    "BatchItems",
+    "Conditional",
+    "CsvRead",
+    "DeadLetter",
+    "DbTransaction",
+    "DbUpsert",
+    "DbQueryOne",
+    "LambdaInvoke",
+]
 
 
 def compiled(job: Job) -> Any:

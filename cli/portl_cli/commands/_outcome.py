@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
+from portl_cli.commands._letters import count_letters
 from portl_cli.engine import Execution
 
 WRITES = ("inserted", "updated", "unchanged", "skipped", "queued", "known")
@@ -17,9 +18,10 @@ WRITES = ("inserted", "updated", "unchanged", "skipped", "queued", "known")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the records of a run came to."""
+    """What the records of a run came to. ``letters`` are how many dead letters each step has."""
 
     by_step: Mapping[str, Counter[str]]
+    letters: Mapping[str, int] = field(default_factory=dict)
 
     def total(self, *names: str) -> int:
         """How often any step came to one of these."""
@@ -34,7 +36,7 @@ def read_outcome(run_folder: Path) -> Outcome:
         for name, count in json.loads(file.read_text("utf-8")).items():
             word, _, number = name.partition(":")
             counts[word] += int(number) * count if number else count
-    return Outcome(found)
+    return Outcome(found, count_letters(run_folder))
 
 
 @dataclass(frozen=True, slots=True)

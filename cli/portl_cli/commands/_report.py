@@ -32,6 +32,7 @@ def summary(told: Told) -> Iterator[str]:
             yield f"  {table}: {_counted(counts)}"
     if outcome.total(REPLAYED):
         yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
+    yield from dead_letters(told)
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
     yield from _received(told)
     transitions = told.ended.transitions
@@ -45,11 +46,23 @@ def summary_document(told: Told) -> dict[str, Any]:
         "records": outcome.total("read"),
         "steps": {step_id: dict(counts) for step_id, counts in outcome.by_step.items()},
         "tables": {table: dict(counts) for table, counts in tables(job, outcome).items()},
+        "dead_letters": dict(outcome.letters),
         "calls": outcome.total("called"),
         "invocations": outcome.total("invoked"),
         "transitions": told.ended.transitions,
         "usd": round(told.ended.transitions * PRICE_PER_TRANSITION, 6),
     }
+
+
+def dead_letters(told: Told) -> Iterator[str]:
+    """How many records were kept aside, by step, and what can be done about them."""
+    letters = told.outcome.letters
+    if letters:
+        count = sum(letters.values())
+        steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
+        yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
+        yield f"    portl runs show {told.run_folder.name} --failed        lists them"
+        yield f"    portl runs replay {told.run_folder.name} --all-failed  does them again"
 
 
 def _received(told: Told) -> Iterator[str]:
@@ -74,6 +87,7 @@ def failure_of(told: Told) -> Iterator[str]:
     else:
         yield from failure(told.job, told.job_file, first_error(told.run_folder), _cause(told))
     yield f"  state   {consequence(told)}"
+    yield from dead_letters(told)
     if told.job.run_key is not None:
         yield "  again   the same command goes on: what is committed is answered as before, calls keep their idempotency keys"
 

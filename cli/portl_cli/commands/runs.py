@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from portl.values import redact
 from portl_cli.commands._ending import kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project
 
@@ -64,7 +65,8 @@ def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--open-path", is_flag=True, help="Print only the path of its page, for a browser.")
-def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
+@click.option("--failed", is_flag=True, help="Only the records that failed and were kept aside: its dead letters.")
+def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: bool) -> int:
     """Show what RUN came to, as it said at its end, and where its page is.
 
     RUN is a run's id, the beginning of one, or `last`.
@@ -76,6 +78,8 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     root = _root(start)
     folder = root / _find(root, run)
+    if failed:
+        return _show_failed(folder, as_json=as_json)
     found = whole_run(folder)
     page = page_of(folder)
     if open_path:
@@ -87,6 +91,21 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
     else:
         for line in _shown(found, folder, page):
             click.echo(line)
+    return 0
+
+
+def _show_failed(folder: Path, *, as_json: bool) -> int:
+    from portl_cli.commands._letters import letter_lines, letters_of
+
+    if as_json:
+        click.echo(json.dumps([*letters_of(folder)], ensure_ascii=False))
+        return 0
+    none = True
+    for line in (line for letter in letters_of(folder) for line in letter_lines(letter)):
+        none = False
+        click.echo(redact(line))
+    if none:
+        click.echo(f"run {folder.name} has no dead letters", err=True)
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, walk_steps
+from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, step_values
 from portl_cli.compile.packaging import digest, packaged_text, standing
@@ -75,6 +76,11 @@ class Chain:
             self._open += chain._open  # noqa: SLF001 - a chain's own kind
         self._open.append(lambda following: state.update(Default=following))
 
+    @property
+    def last(self) -> State:
+        """The state added last."""
+        return self._tail
+
     def end(self, output: Any, meeting: Callable[[], tuple[str, State]]) -> None:
         """Ends the chain with an output: at its last state, or where the ways of a fork meet."""
         if len(self._open) != 1 or self._tail["Type"] == "Choice":
@@ -94,6 +100,7 @@ class Writer:
         self._job = job
         self._timeout_s = timeout_s
         self._begun = False
+        self._letters = Letters()
         self._names: set[str] = set()
         self.specs: dict[str, str] = {}
 
@@ -212,6 +219,7 @@ class Writer:
         groups = [
             {
                 **_rows(source, made),
+                **self._letters.before(source),
                 "steps": [self._spec(step, nested=True) for step in steps],
             }
             for source, steps in transaction.groups
@@ -257,10 +265,12 @@ class Writer:
     def _chunks(self, chain: Chain, chunks: Chunks) -> None:
         steps = [step for unit in chunks.units for step in _steps(unit)]
         child = Chain()
+        self._letters.enter(chunks)
         for unit in chunks.units:
             self._unit(child, unit)
         task = len(child.states) and not isinstance(chunks.units[-1], Branch)
         answer = "{% $states.result.Payload.failed %}" if task else "{% 0 %}"
+        answer = self._letters.answer(child.last if task else {}) or answer
         child.end(answer, lambda: (self._name(f"chunk of {steps[0].id} done"), {"Type": "Pass"}))
         first, last = steps[0].id, steps[-1].id
         name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"
@@ -287,16 +297,17 @@ class Writer:
                 self._inner(chain, unit.step, unit.mask)
             case Transaction():
                 steps = [self._spec(step, nested=True) for step in unit.steps]
-                payload = {**_AT, "steps": steps, **self._together(unit), **_masked(unit.mask)}
+                payload = {**_AT, "steps": steps, **self._together(unit), **self._letters.told(), **_masked(unit.mask)}
                 state = self._task("db_transaction", describe_all(unit), payload, ["Conflict", "Transient"])
+                more = self._caught(state, payload, unit.unit, list(walk_steps(list(unit.steps))))
                 state["Output"] = "{% $states.input %}"
-                chain.add(self._name(title(unit)), state)
+                chain.add(self._name(title(unit)), state, more=more)
             case Branch():
                 self._branch(chain, unit)
 
     def _inner(self, chain: Chain, step: StepSpec, mask: tuple[str, str] | None) -> State:
         """A Task inside a Map. A call that must wait leads through a Wait state back to itself."""
-        payload = {**_AT, **self._payload(step), **_masked(mask)}
+        payload = {**_AT, **self._payload(step), **self._letters.told(), **_masked(mask)}
         if step.writes():
             payload["locks"] = sorted(step.writes())
         state = self._task(folder_of(step), describe(step), payload, errors_of(step))
@@ -314,13 +325,27 @@ class Writer:
             ]
             comment = "The finished records are kept; the step goes on with the others"
             more[waits] = {"Type": "Wait", "Comment": comment, "Seconds": "{% $wait_s %}", "Next": name}
+        more |= self._caught(state, payload, step.id, [step])
         state["Output"] = "{% $states.input %}"
         chain.add(name, state, more=more)
         return state
 
+    def _caught(self, state: State, payload: State, unit: str, steps: list[StepSpec]) -> dict[str, State]:
+        """Where a Task leads whose function could not keep the records of a step aside itself; counts those it did."""
+        more: dict[str, State] = {}
+        if says_so(steps):
+            name = self._name(f"letters of {next(step.id for step in steps if says_so([step]))}")
+            state["Catch"] = [*state.get("Catch", ()), self._letters.catch(name, LAMBDA_ERRORS)]
+            asked = self._letters.payload(payload, unit, steps)
+            comment = "The records that are not through are kept aside; the chunk ends here"
+            more[name] = self._task(FOLDER, comment, asked, ["Transient"])
+            more[name] |= {"Output": self._letters.ending(), "End": True}
+        self._letters.count(state, steps)
+        return more
+
     def _branch(self, chain: Chain, branch: Branch) -> None:
         state = self._inner(chain, branch.step, branch.mask)
-        state["Assign"] = {branch.step.id: "{% $states.result.Payload %}"}
+        state["Assign"] = {branch.step.id: "{% $states.result.Payload %}", **state.get("Assign", {})}
         for name, units in branch.branches:
             inner = Chain()
             for unit in units:

@@ -49,8 +49,9 @@ class StateLines:
 
 
 def state_lines(definition: Mapping[str, Any], course: Course, by_step: Mapping[str, Mapping[str, int]]) -> list[StateLines]:
-    """Every state with steps, in the order of the picture."""
-    return [_lines(leaf, course, by_step) for leaf in _leaves(read_flow(definition)) if _steps(leaf)]
+    """Every state with steps of the job, in the order of the picture."""
+    leaves = (leaf for leaf in _leaves(read_flow(definition)) if step_of(leaf.state).get("type") != "dead_letter")
+    return [_lines(leaf, course, by_step) for leaf in leaves if _steps(leaf)]
 
 
 def _leaves(flow: Flow) -> Iterator[Leaf]:

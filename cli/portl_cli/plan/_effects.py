@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,12 +127,21 @@ class NotingExecutor:
 
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Takes the note."""
+        self._notes.add(self.described(intent, step_id=step_id, record=record))
+
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """See Executor."""
         request = None
         if isinstance(intent, Request):
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
         elif isinstance(intent, Statement):
             intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
-        self._notes.add(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+        found: dict[str, Any] = to_json(document(intent, step=step_id, record=record, outgoing=request))
+        return found
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:  # noqa: ARG002 - see Executor
+        """See Executor. Nothing is done that could be taken back."""
+        return nullcontext()
 
     @contextmanager
     def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:  # noqa: ARG002 - see Executor

@@ -149,6 +149,10 @@ def _decide(note: Note) -> Iterator[str]:
     yield f"only the run can tell {branch}: both branches are shown" if isinstance(branch, Unknown) else str(branch)
 
 
+def _dead_letter(note: Note) -> Iterator[str]:
+    yield f"kept aside: {note['code']} {note['message']}"
+
+
 def _request(note: Note) -> Iterator[str]:
     query = "".join(f" {name}={shown(value)}" for name, value in (note.get("query") or {}).items())
     yield f"{note['method']} {note['url']}" + (f"  query{query}" if query else "")
@@ -166,4 +170,5 @@ _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "read": _read,
     "when": _when,
     "decide": _decide,
+    "dead_letter": _dead_letter,
 }

@@ -165,6 +165,20 @@ class PostgresConnection:
         for name, seconds in limits.items():
             self.execute("SELECT set_config($1, $2, true)", (name, str(max(1, int(seconds * 1000)))))
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: any error takes back what was done within, and comes through; the transaction goes on.
+
+        https://www.postgresql.org/docs/current/sql-savepoint.html
+        """
+        self.execute("SAVEPOINT portl_record")
+        try:
+            yield
+        except Exception:
+            self.execute("ROLLBACK TO SAVEPOINT portl_record")
+            raise
+        self.execute("RELEASE SAVEPOINT portl_record")
+
     def table(self, name: str) -> dict[str, Column]:
         """A table's columns by name, read once.
 

@@ -190,6 +190,13 @@ CODES: dict[str, Code] = {
         "of somebody else.",
         "_rules/functions.py",
     ),
+    "J215": Code(
+        "a step that has no records would keep one aside",
+        "on_error: dead_letter keeps aside the record whose step failed. A step without a batch goes over no records: when it "
+        "fails, there is nothing that the run could go on with.",
+        "Leave on_error out, or give the step a batch.",
+        "_rules/dead_letters.py",
+    ),
     "J301": Code(
         "a transaction would need two databases",
         "A transaction lives on one connection; two databases cannot commit as one.",
@@ -235,6 +242,12 @@ CODES: dict[str, Code] = {
         "folder would not be part of what is deployed.",
         "Put the file into the job's folder and name it by its path from there.",
         "_rules/steps.py",
+    ),
+    "J309": Code(
+        "a record cannot be kept aside inside one transaction for all records",
+        "transaction.scope: db promises all records or none. A record that is left out would break that promise.",
+        "Leave on_error out, or write transaction.scope: chunk: each chunk then commits without the records kept aside.",
+        "_rules/dead_letters.py",
     ),
     "J401": Code(
         "this version cannot do that yet",

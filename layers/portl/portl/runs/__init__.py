@@ -4,6 +4,7 @@ from portl.runs._begin import NEW_KEY, Run, read_params
 from portl.runs._clock import scaled
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
+from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
 from portl.runs._folder import RunFolder
@@ -19,11 +20,13 @@ from portl.runs._intents import (
     Noted,
     ReadRecords,
     Request,
+    SetAside,
     Statement,
     document,
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._letters import FAILED, Letter, chunk_letters, keep_letters, letters_name, read_letters
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
@@ -32,12 +35,13 @@ from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._transaction import REPLAYED, run_transaction, single_step
-from portl.runs._units import Unit, earlier_unit
+from portl.runs._transaction import run_transaction, single_step
+from portl.runs._units import REPLAYED, Unit, earlier_unit
 
 __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
+    "FAILED",
     "MAX_CHUNKS",
     "NEW_KEY",
     "OUTBOX",
@@ -56,11 +60,13 @@ __all__ = [
     "KeepRecords",
     "LambdaContext",
     "Ledger",
+    "Letter",
     "LiveEffects",
     "Load",
     "Noted",
     "Prepared",
     "ReadRecords",
+    "Remaining",
     "Request",
     "Rows",
     "RowsReader",
@@ -68,23 +74,29 @@ __all__ = [
     "Run",
     "RunFolder",
     "Scope",
+    "SetAside",
     "Statement",
     "StepType",
     "Task",
     "Unit",
+    "chunk_letters",
     "document",
     "earlier_unit",
     "handle",
     "is_there",
+    "keep_letters",
     "keep_specs",
+    "letters_name",
     "log",
     "outgoing_of",
     "prepare_outbox",
+    "read_letters",
     "read_params",
     "read_records",
     "run_step",
     "run_transaction",
     "scaled",
+    "set_chunk_aside",
     "single_step",
     "switched_on",
     "use_effects",

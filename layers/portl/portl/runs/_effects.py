@@ -31,6 +31,14 @@ class Executor(Protocol):
         """Is told of an intent once, before its first attempt."""
         ...
 
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """The intent in full, as a document, secrets masked."""
+        ...
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:
+        """Inside a transaction: what is done within goes by itself when an error comes through, and the rest stays."""
+        ...
+
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """Makes one attempt and answers the step's result, JSON. Raises StepError."""
         ...

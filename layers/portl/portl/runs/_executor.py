@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,22 @@ class LiveExecutor:
         """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
         file = os.environ.get("PORTL_INTENTS", "")
         if file:
-            request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
-            if isinstance(intent, Statement):
-                intent = self._keyed(intent, step_id, record)
-            kept = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+            kept = self.described(intent, step_id=step_id, record=record)
             with Path(file).open("ab") as stream:  # one write of one line: what other processes append stays whole
                 stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
+
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """See Executor."""
+        request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
+        if isinstance(intent, Statement):
+            intent = self._keyed(intent, step_id, record)
+        found: dict[str, Any] = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+        return found
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:
+        """See Executor."""
+        found: AbstractContextManager[None] = self._connections.get(connection).savepoint()
+        return found
 
     @contextmanager
     def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:

@@ -103,8 +103,16 @@ class Commit:
     unit: str
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A record failed for good at a step that says ``dead_letter``: its letter is kept, and the others go on."""
+
+    code: str
+    message: str
+
+
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
-Noted = Intent | Begin | Commit
+Noted = Intent | Begin | Commit | SetAside
 
 
 def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
@@ -135,6 +143,7 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
     Commit: ("commit", ("connection",)),
+    SetAside: ("dead_letter", ("code", "message")),
 }
 """What a kind of intent is called in a document, and which of its fields stand there."""
 _SENT = ("method", "url", "query", "headers", "json", "body", "form")

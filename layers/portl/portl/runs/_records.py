@@ -74,6 +74,10 @@ class Tally:
         folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
 
 
+LEFT_OUT = "left out"
+"""What a record counts as that a branch or a ``when`` left out."""
+
+
 def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:
     """What one record's expressions see."""
     return {**base, alias: record, "idx": idx}
@@ -105,6 +109,7 @@ def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float) -> 
         try:
             return call()
         except StepError as problem:
+            problem.attempts = number
             again = retry is not None and number < tries and problem.outcome.lower() in retry.retry_on
             pause = random.uniform(0.5, 1) * retry.backoff_ms / 1000 * 2 ** (number - 1) if retry else 0.0  # noqa: S311
             if not again or (problem.retry_after or 0) > most_slept:
@@ -129,10 +134,10 @@ def takes(result: Any, branch: str) -> bool:
     return result is not None and may_be(result["branch"], branch)
 
 
-def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:
-    """Whether a record is in the branch that the Task's step stands in."""
-    if task.mask is None:
+def masked(task: Task, steps: StepsView, rows: Rows, mask: tuple[str, str] | None) -> Callable[[int], bool]:
+    """Whether a record is in a branch, given as conditional and branch; without one every record is."""
+    if mask is None:
         return lambda _: True
-    conditional, branch = task.mask
+    conditional, branch = mask
     results = PerRecord(task.folder, [conditional], rows.size, steps.fresh)
     return lambda idx: takes(results.read(idx), branch)

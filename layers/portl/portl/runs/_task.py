@@ -39,6 +39,8 @@ class Group:
     rows: Rows | None
     rows_of: str | None = None
     """The step of the same Task that makes the records, when one does."""
+    after: tuple[str, ...] = ()
+    """Earlier steps over the same records: those with a dead letter of one of them are left out."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Task:
     mask: tuple[str, str] | None = None
     locks: tuple[str, ...] = ()
     unit: str = ""
+    caught: Mapping[str, Any] = field(default_factory=dict)
+    """What a Catch saw of the Task before: ``error`` as Step Functions tells it, ``attempts``."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
@@ -110,13 +114,15 @@ class Payload:
 
     def groups(self, root: Store) -> tuple[Group, ...]:
         """The steps to do and the records they go over. A spec that is packaged is read from the runs' root."""
-        at_rows = self.event.get("at", {}).get("rows")
-        listed = self.event.get("groups") or [{"steps": self.event.get("steps") or [self.event["step"]], "rows": at_rows}]
+        event = self.event
+        rows, after = event.get("at", {}).get("rows"), event.get("after", ())
+        listed = event.get("groups") or [{"steps": event.get("steps") or [event["step"]], "rows": rows, "after": after}]
         return tuple(
             Group(
                 tuple(read_spec(root, step) if SPEC_REFERENCE in step else decode_spec(step) for step in each["steps"]),
                 Rows(**each["rows"]) if each.get("rows") else None,
                 each.get("rows_of"),
+                tuple(each.get("after", ())),
             )
             for each in listed
         )
@@ -152,4 +158,5 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         mask=(mask[0], mask[1]) if mask else None,
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
+        caught=event.get("caught", {}),
     )

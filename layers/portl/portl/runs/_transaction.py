@@ -9,10 +9,23 @@ from typing import Any
 
 from portl.errors import Place, RunError, StepError
 from portl.jobs import CALLS, DATABASES
+from portl.runs._aside import UnitLetters, Walk, as_before, count_failed, count_failed_before
 from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Begin
+from portl.runs._letters import Addressed
 from portl.runs._progress import Progress
-from portl.runs._records import SLEPT_S, Node, Tally, chosen, make_node, masked, perform, record_scope, takes
+from portl.runs._records import (
+    LEFT_OUT,
+    SLEPT_S,
+    Node,
+    Tally,
+    chosen,
+    make_node,
+    masked,
+    perform,
+    record_scope,
+    takes,
+)
 from portl.runs._results import StepsView, kept_result, part_name
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
@@ -26,8 +39,6 @@ MARGIN_S = 20.0
 """Seconds before the function's end at which a transaction is given up, so that it rolls back by itself."""
 JUDGED_AFTER_S = 30.0
 """How long a transaction runs before its speed tells whether it will fit."""
-REPLAYED = "answered as before"
-"""What a record counts as whose unit had been done already."""
 
 
 def run_transaction(task: Task, load: Load) -> dict[str, Any]:
@@ -56,21 +67,24 @@ class Transaction:
         self._started = time.monotonic()
         self._finished = 0
         self._made: dict[str, Rows] = {}
+        self._aside = UnitLetters(task, tuple(self._nodes()))
+        self._database = self._connection()
 
     def run(self) -> dict[str, Any]:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
         calls = any(each.spec.connects_to in CALLS for each in self._nodes())
-        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work, calls)
+        begin = Begin(self._database, task.name, task.locks, task.chunk, work, calls)
         run = task.folder
         with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
             if not unit.done:
                 task.folder = unit.folder
                 unit.answer = self._work()
         unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
+        self._aside.publish(unit, run)
         for step_id, counts in unit.answer["stats"].items():
-            Tally(Counter({REPLAYED: sum(counts.values())} if unit.done else counts)).keep(run, task.chunk, step_id)
+            Tally(as_before(counts) if unit.done else Counter(counts)).keep(run, task.chunk, step_id)
         answer: dict[str, Any] = unit.answer["answer"]
         return answer
 
@@ -78,14 +92,16 @@ class Transaction:
         for group, nodes in self._groups:
             rows = self._made.get(group.rows_of) if group.rows_of else group.rows
             if rows is not None:
-                self._over(rows, nodes)
+                self._over(rows, nodes, group.after)
             elif group.rows_of is None:
                 self._once(nodes)
+        self._aside.keep()
         lists = {step_id: rows.to_json() for step_id, rows in self._made.items()}
         # a step that stands alone answers its rows as every source does
         alone = {"rows": next(iter(lists.values()))} if len(lists) == 1 else {}
-        answer = {"records": self._finished, "failed": 0, **alone, **({"lists": lists} if lists else {})}
-        return {"answer": answer, "stats": {step_id: dict(tally.counts) for step_id, tally in self._tallies.items()}}
+        answer = {"records": self._finished, "failed": self._aside.count, **alone, **({"lists": lists} if lists else {})}
+        stats = {step_id: dict(tally.counts) for step_id, tally in self._tallies.items()}
+        return {"answer": answer, "stats": stats, "left": self._aside.left}
 
     def _nodes(self) -> Iterator[Node]:
         for _, nodes in self._groups:
@@ -112,68 +128,90 @@ class Transaction:
             if "rows" in answer:
                 self._made[step_id] = Rows(**answer["rows"])
 
+        walk = Walk()
         for node in nodes:
-            self._walk(node, self._task.scope(steps), None, keep)
+            self._walk(node, self._task.scope(steps), None, keep, walk)
+        walk.count(self._tallies)
 
-    def _over(self, rows: Rows, nodes: tuple[Node, ...]) -> None:
+    def _over(self, rows: Rows, nodes: tuple[Node, ...], after: tuple[str, ...]) -> None:
         steps = self._task.view(rows)
         parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
         progress, begun = Progress([node.spec.id for node in nodes], self._task.chunk, rows.count), self._finished
         for part in parts:
-            for done in self._part(rows, part, nodes, steps, ids):
+            for done in self._part(rows, part, nodes, steps, ids, after):
                 progress.at(self._finished - begun + done)
             if self._task.chunk is None:
                 self._will_fit(rows)
         progress.end(self._finished - begun)
 
-    def _part(self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str]) -> Iterator[int]:
+    def _part(
+        self, rows: Rows, part: int, nodes: tuple[Node, ...], steps: StepsView, ids: list[str], after: tuple[str, ...]
+    ) -> Iterator[int]:
         """Does a part of the records and keeps its results; yields how many are done, record by record."""
         source = self._task.source(rows)
         base = self._task.scope(steps)
-        inside = masked(self._task, steps, rows)
+        inside = masked(self._task, steps, rows, self._task.mask)
         records = source.part(part)
+        addressed = Addressed(source, rows)
+        before = self._aside.before(after, part)
         steps.fresh.update({step_id: {} for step_id in ids})
         for at, record in enumerate(records):
             idx = part * rows.size + at
-            if not inside(idx):
-                continue
-            try:
-                self._record(nodes, base, record, idx, steps)
-            except StepError as problem:
-                raise problem.at(Place(record=idx, line=source.line(idx), file=rows.file or None)) from problem
-            yield at + 1
+            if idx in before:
+                count_failed_before(self._tallies, nodes)
+            elif inside(idx):
+                self._record(nodes, base, record, idx, steps, addressed)
+                yield at + 1
         for step_id in ids:
             results = steps.fresh[step_id]
             lines = [results.get(part * rows.size + at) for at in range(len(records))]
             self._task.folder.write_lines(part_name(step_id, part), lines)
         self._finished += len(records)
 
-    def _record(self, nodes: tuple[Node, ...], base: dict[str, Any], record: Any, idx: int, steps: StepsView) -> None:
+    def _record(
+        self, nodes: tuple[Node, ...], base: dict[str, Any], record: Any, idx: int, steps: StepsView, addressed: Addressed
+    ) -> None:
+        """Does every step for a record. What it did goes when it is kept aside."""
+        made: list[str] = []
+        walk = Walk()
+
         def keep(step_id: str, result: Any) -> None:
             steps.fresh[step_id][idx] = result
+            made.append(step_id)
 
-        for node in nodes:
-            batch = node.spec.batch
-            self._walk(node, record_scope(base, batch.alias if batch else "row", record, idx), idx, keep)
+        try:
+            with self._aside.apart(self._database):
+                for walk.top, node in enumerate(nodes):
+                    batch = node.spec.batch
+                    scope = record_scope(base, batch.alias if batch else "row", record, idx)
+                    self._walk(node, scope, idx, keep, walk)
+        except StepError as problem:
+            self._aside.take(problem, walk, idx, addressed)
+            count_failed(self._tallies, walk, nodes)
+            for step_id in made:
+                steps.fresh[step_id][idx] = None
+        else:
+            walk.count(self._tallies)
 
-    def _walk(self, node: Node, scope: dict[str, Any], idx: int | None, keep: Keep) -> None:
+    def _walk(self, node: Node, scope: dict[str, Any], idx: int | None, keep: Keep, walk: Walk) -> None:
         """Does a step for a record, then the branch it chose; the results are seen by the steps that follow."""
-        tally = self._tallies.setdefault(node.spec.id, Tally()).counts
+        walk.enter(node)
         try:
             entered = chosen(node, scope, self._executor, idx)
         except StepError as problem:
             raise problem.at(Place(step=node.spec.id, record=idx)) from problem
         if not entered:
-            tally["left out"] += 1
+            walk.counted.append((node, LEFT_OUT))
             keep(node.spec.id, None)
             return
+        walk.scope = scope
         result = perform(node, scope, self._executor, idx, most_slept=SLEPT_S)
-        tally[node.prepared.outcome(result)] += 1
+        walk.counted.append((node, node.prepared.outcome(result)))
         keep(node.spec.id, result)
         for branch, nodes in node.branches.items():
             for inner in nodes if takes(result, branch) else ():
-                self._walk(inner, scope, idx, keep)
+                self._walk(inner, scope, idx, keep, walk)
 
     def _will_fit(self, rows: Rows) -> None:
         """Gives up early, with the way out, when the records left would take longer than the function has."""

@@ -11,6 +11,8 @@ from portl.errors import RunError, StoreError
 from portl.runs._folder import RunFolder
 
 ANSWER = "answer.json"
+REPLAYED = "answered as before"
+"""What a record counts as whose unit had been done already."""
 
 
 @dataclass(slots=True)

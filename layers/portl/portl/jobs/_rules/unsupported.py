@@ -6,8 +6,6 @@ from portl.jobs._rules._check import Check
 def this_version_can_do_it(check: Check) -> None:
     """J401: nothing is asked for that this version would not do."""
     for placed in check.steps:
-        if placed.step.on_error == "dead_letter":
-            check.add((*placed.path, "on_error"), "J401", "dead letters are not in this version", "leave on_error out")
         if placed.step.timeout_s is not None and placed.step.connects_to != "http":
             check.add((*placed.path, "timeout_s"), "J401", "timeout_s is for api.call in this version", "leave it out")
     if check.job.triggers:
