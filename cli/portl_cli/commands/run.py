@@ -22,6 +22,7 @@ from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
+from portl_cli.commands._resume import again, resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
@@ -45,6 +46,10 @@ from portl_cli.page import PAGE
     "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
 )
 @click.option("--new-key", is_flag=True, help="Do the work anew, although a run with the same run_key did it before.")
+@click.option("--resume", metavar="RUN", help="Go on from RUN: take from it what has not changed, do what failed or changed.")
+@click.option(
+    "--from", "from_step", metavar="STEP", help="Do STEP and those behind it again; the steps before it are taken from RUN."
+)
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")
@@ -62,6 +67,8 @@ def command(
     dry_run: bool,
     sample: int,
     new_key: bool,
+    resume: str | None,
+    from_step: str | None,
     intents: bool,
     as_json: bool,
     isolate: bool,
@@ -75,10 +82,16 @@ def command(
     Example:
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    goes_on = resume is not None or from_step is not None
+    if goes_on and (new_key or dry_run):
+        raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
     if dry_run:
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
-    given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
+    if goes_on:
+        given = resumed_input(runs_folder(project), found.job, params, resume=resume, from_step=from_step)
+    else:
+        given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
     keep_specs(open_store(str(run_folder.parent)), found.specs)
     folder = job_file(job).parent
@@ -105,7 +118,8 @@ def command(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder))
+    goes_on_with = again(job, run_folder.name, demo=demo) if (run_folder / "run.json").is_file() else ""
+    told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on_with)
     keep_ending(told, watched.course)
     return _conclude_json(told, display) if as_json else _conclude(told)
 

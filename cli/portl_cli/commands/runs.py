@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from itertools import islice
@@ -11,11 +10,9 @@ from typing import Any
 
 import click
 
-from portl_cli.commands._ending import kept_runs, page_of, whole_run
+from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project
 
-LAST = "last"
-NEAREST = 5
 PROJECT = click.option(
     "--project",
     "start",
@@ -75,7 +72,7 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
       portl runs show last
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     root = _root(start)
-    folder = root / _find(root, run)
+    folder = root / find_run(root, run)
     found = whole_run(folder)
     page = page_of(folder)
     if open_path:
@@ -92,28 +89,6 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
 
 def _root(start: Path) -> Path:
     return Path(os.environ.get("PORTL_RUNS") or find_project(start).root / ".portl" / "runs").resolve()
-
-
-def _find(root: Path, wanted: str) -> str:
-    """The id of a run by its beginning.
-
-    Raises:
-        UsageError: there is no such run, or more than one.
-    """
-    names = [str(run["run"]) for run in kept_runs(root)]
-    if not names:
-        raise click.UsageError(f"there are no runs in {root}")
-    if wanted == LAST:
-        return names[0]
-    if wanted in names:
-        return wanted
-    found = [name for name in names if name.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise click.UsageError(f"{len(found)} runs begin with {wanted}: {', '.join(found[:NEAREST])}")
-    near = difflib.get_close_matches(wanted, names, n=NEAREST, cutoff=0.3) or names[:NEAREST]
-    raise click.UsageError(f"there is no run {wanted}; the nearest are {', '.join(near)}")
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:

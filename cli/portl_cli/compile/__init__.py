@@ -4,6 +4,7 @@ from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
+from portl_cli.compile.order import tasks_in_order
 from portl_cli.compile.picture import mermaid, svg
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
 
@@ -27,4 +28,5 @@ __all__ = [
     "segments",
     "substitution_key",
     "svg",
+    "tasks_in_order",
 ]

@@ -61,6 +61,10 @@ class PlanFolder(RunFolder):
         """See RunFolder."""
         return self._runs.read_lines(name) if self._elsewhere(name) else super().read_lines(name)
 
+    def digest(self, name: str) -> str:
+        """See RunFolder."""
+        return self._runs.digest(name) if self._elsewhere(name) else super().digest(name)
+
     def exists(self, name: str) -> bool:
         """See RunFolder."""
         return self._runs.exists(name) if self._elsewhere(name) else super().exists(name)
@@ -97,7 +101,7 @@ class PlanEffects:
 
     def run(self, run: Run) -> Run:
         """The run before it begins."""
-        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, self._keyed)
+        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, run.origin, self._keyed)
 
     def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
         """Connections that can be looked at only."""

@@ -8,9 +8,23 @@ from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
 from portl.jobs import StepSpec
+from portl.runs._fingerprint import fingerprint, fingerprint_once
+from portl.runs._intents import Intent
 from portl.runs._progress import Progress
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
+from portl.runs._records import (
+    Node,
+    Tally,
+    carry_out,
+    chosen,
+    make_node,
+    masked,
+    perform,
+    planned,
+    record_scope,
+    takes,
+)
 from portl.runs._results import kept_result, part_name
+from portl.runs._reuse import answered, find_partial, partial_name
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -24,15 +38,21 @@ TIME_MARGIN_S = 10.0
 def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
     """Runs a step that is no database step: once, or for every record of the Task's chunk."""
     node = make_node(task.step, task, lambda _: step_type)
-    if task.rows is None:
+    rows = task.rows
+    if rows is None:
         return _once(task, node)
-    return Chunk(task, node, task.rows).run()
+    work = fingerprint(task)
+    return answered(task, work, lambda: Chunk(task, node, rows, work).run())
 
 
 def _once(task: Task, node: Node) -> dict[str, Any]:
-    steps = task.view(None)
-    scope = task.scope(steps)
-    result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
+    scope = task.scope(task.view(None))
+    intent = planned(node, scope, None) if chosen(node, scope, task.executor, None) else None
+    return answered(task, fingerprint_once(task, intent), lambda: _do_once(task, node, intent))
+
+
+def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
+    result = None if intent is None else carry_out(node, intent, task.executor, None)
     task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
@@ -52,12 +72,12 @@ def answer_of(spec: StepSpec, result: Any) -> dict[str, Any]:
 class Chunk:
     """One step over one chunk. What is finished is kept when it cannot go on, so that it is never done twice."""
 
-    def __init__(self, task: Task, node: Node, rows: Rows) -> None:
+    def __init__(self, task: Task, node: Node, rows: Rows, work: str) -> None:
         self._task, self._node, self._rows = task, node, rows
         self._source: RowsReader = task.source(rows)
         self._number = task.chunk or 0
         self._first = self._number * rows.size
-        self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
+        self._kept = partial_name(node.spec.id, self._number, work)
         self._executor = task.executor
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
@@ -83,7 +103,8 @@ class Chunk:
         return self._answer(results)
 
     def _earlier(self) -> list[list[Any]]:
-        return self._task.folder.read_lines(self._kept) if self._task.folder.exists(self._kept) else []
+        found = find_partial(self._task, self._kept)
+        return self._task.folder.read_lines(found) if found else []
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()

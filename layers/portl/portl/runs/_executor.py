@@ -80,7 +80,7 @@ class LiveExecutor:
             database.execute("SELECT set_config('statement_timeout', $1, true)", (timeout,))
             for table in begin.locks:
                 database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
-            earlier = ledger.claim(str(begin.work)) if ledger else None
+            earlier = ledger.claim(str(begin.work), begin.again) if ledger else None
             unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
             if not earlier:
                 self._folder = unit.folder

@@ -41,8 +41,8 @@ class RunFolder:
         return name[1:] if name.startswith("/") else f"{self.run_id}/{name}"
 
     def ref(self, name: str) -> str:
-        """The name by which any other Task of the run can read what is kept here under ``name``."""
-        return name
+        """The name by which a Task of any run can read what is kept here under ``name``."""
+        return f"/{self.run_id}/{name}"
 
     def digest(self, name: str) -> str:
         """The SHA-256 of what is kept under a name."""
@@ -68,9 +68,11 @@ class RunFolder:
         """The JSON value under a name, or None."""
         return self.read(name) if self.exists(name) else None
 
-    def write_lines(self, name: str, values: list[Any]) -> None:
-        """Puts a list as JSON Lines."""
-        self._store.write(self._path(name), b"".join(dump(value) + b"\n" for value in values))
+    def write_lines(self, name: str, values: list[Any]) -> str:
+        """Puts a list as JSON Lines and answers its SHA-256."""
+        content = b"".join(dump(value) + b"\n" for value in values)
+        self._store.write(self._path(name), content)
+        return hashlib.sha256(content).hexdigest()
 
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""

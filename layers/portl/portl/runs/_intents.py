@@ -82,6 +82,17 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What holds for a unit that may have been done before, in a run that goes on from an earlier one.
+
+    ``changed``: it was done there on something else; ``repeatable``: done once more it leaves nothing twice.
+    """
+
+    changed: bool
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
     """A transaction begins, and takes the tables' advisory locks in name order; ``unit`` names it."""
 
@@ -91,6 +102,7 @@ class Begin:
     chunk: int | None = None
     work: str | None = None
     """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)

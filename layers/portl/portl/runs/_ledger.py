@@ -11,6 +11,7 @@ from typing import Any
 
 from portl.errors import RunError
 from portl.runs._begin import Run
+from portl.runs._intents import Again
 from portl.runs._own_tables import make_where_missing
 
 TABLE = "portl_ledger"
@@ -23,6 +24,8 @@ _CLAIM = f"""INSERT INTO {TABLE} (job, run_key, unit, chunk, work, run) VALUES (
 ON CONFLICT DO NOTHING RETURNING run"""  # noqa: S608 - our own table
 _EARLIER = f"SELECT work, answer, run FROM {TABLE} WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
 _KEEP = f"UPDATE {TABLE} SET answer = $5 WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
+_AGAIN = f"""UPDATE {TABLE} SET work = $5, run = $6, answer = NULL, written_at = now()
+WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"""  # noqa: S608
 NO_CHUNK = -1
 
 
@@ -48,21 +51,29 @@ class Ledger:
         rows = self._database.execute(_EARLIER, self._key).rows
         return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
 
-    def claim(self, work: str) -> str | None:
+    def claim(self, work: str, again: Again | None = None) -> str | None:
         """Takes the unit's row; where its answer is kept, when it was done before. Waits for whoever is just doing it.
 
         Raises:
-            RunError: R121, it was done on other records or with other steps.
+            RunError: R121, it was done on other records or with other steps, and may not be done ``again``.
         """
         if self._database.execute(_CLAIM, (*self._key, work, self._run.id)).rows:
             return None
         kept, answer, run = self._database.execute(_EARLIER, self._key).rows[0]
-        if kept != work:
-            raise self.other_work(run)
-        return str(answer)
+        differs = kept != work or (again is not None and again.changed and run != self._run.id)
+        if not differs:
+            return str(answer)
+        if again is None or not again.repeatable:
+            raise self.other_work(run, again)
+        self._database.execute(_AGAIN, (*self._key, work, self._run.id))
+        return None
 
-    def other_work(self, run: str) -> RunError:
+    def other_work(self, run: str, again: Again | None = None) -> RunError:
         """R121: the key stands for something else."""
+        if again is not None:
+            text = f'{run} has committed "{self._unit}" on other records, steps or results: done again, it could write twice'
+            hint = "keep what it wrote with --from and a step behind it, or do all of it anew: without --resume, with --new-key"
+            return RunError(text, code="R121", hint=hint)
         what = f'the records or steps of "{self._unit}" differ'
         text = f"the run key {self._run.key!r} was used by {run} for other work: {what}"
         return RunError(text, code="R121", hint="run it as new work with --new-key, or give the job another run_key")

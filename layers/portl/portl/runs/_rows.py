@@ -1,10 +1,12 @@
 """Lists of records kept in the run as parts of equal size, written as a stream and read by index.
 
 A part is a chunk: ``<ref>/<number>.jsonl`` holds its records, ``<number>.lines`` the lines of the file they came from.
+``<ref>/digest.json`` is the SHA-256 of all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -41,6 +43,7 @@ class RowsWriter:
         self._folder, self._ref, self._size, self._file, self._most = folder, ref, size, file, most
         self._records: list[Any] = []
         self._lines: list[int] = []
+        self._digests: list[str] = []
         self._parts = 0
         self._count = 0
 
@@ -56,6 +59,7 @@ class RowsWriter:
         """Writes what is left and answers the reference."""
         if self._records:
             self._flush()
+        self._folder.write(digest_name(self._ref), hashlib.sha256("".join(self._digests).encode()).hexdigest())
         return Rows(self._ref, self._count, self._size, self._parts, self._file)
 
     def _flush(self) -> None:
@@ -67,7 +71,7 @@ class RowsWriter:
         self._records, self._lines = [], []
 
     def _write(self, part: int, records: list[Any], lines: list[int]) -> None:
-        self._folder.write_lines(f"{self._ref}/{part:05d}.jsonl", records)
+        self._digests[part:] = [self._folder.write_lines(f"{self._ref}/{part:05d}.jsonl", records)]
         if any(lines):
             self._folder.write(f"{self._ref}/{part:05d}.lines", lines)
 
@@ -83,6 +87,11 @@ class RowsWriter:
             self._folder.delete(f"{self._ref}/{part:05d}.jsonl")
             self._folder.delete(f"{self._ref}/{part:05d}.lines")
         self._parts, self._size = left, self._size * 2
+
+
+def digest_name(ref: str) -> str:
+    """Where the SHA-256 of a whole list stands."""
+    return f"{ref}/digest.json"
 
 
 class RowsReader:

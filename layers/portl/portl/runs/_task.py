@@ -57,6 +57,8 @@ class Task:
     mask: tuple[str, str] | None = None
     locks: tuple[str, ...] = ()
     unit: str = ""
+    connection_specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """As the job writes them, their variables and secrets not resolved."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
@@ -136,7 +138,8 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     else:
         run = load_run(folder)
     run = given.run(run)
-    connections = given.connections({name: decode_spec(spec) for name, spec in event.get("connections", {}).items()})
+    specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
+    connections = given.connections(specs)
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(
@@ -152,4 +155,5 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         mask=(mask[0], mask[1]) if mask else None,
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
+        connection_specs=specs,
     )

@@ -10,14 +10,16 @@ from typing import Any
 from portl.errors import Place, RunError, StepError
 from portl.jobs import DATABASES
 from portl.runs._drivers import Load, answer_of
-from portl.runs._intents import Begin
+from portl.runs._fingerprint import fingerprint
+from portl.runs._intents import Again, Begin
 from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, kept_result, part_name
+from portl.runs._reuse import answered, changed
 from portl.runs._rows import Rows
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
-from portl.runs._work import may_write, work_hash
+from portl.runs._work import may_write, repeatable, work_hash
 
 Keep = Callable[[str, Any], None]
 """Takes the result of a step, by its id."""
@@ -37,7 +39,8 @@ def run_transaction(task: Task, load: Load) -> dict[str, Any]:
         StepError: the first record that failed, or the connection; everything is rolled back.
         RunError: R110, the transaction will not fit into its function's time.
     """
-    return Transaction(task, load).run()
+    work = fingerprint(task)
+    return answered(task, work, lambda: Transaction(task, load, work).run())
 
 
 def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
@@ -48,8 +51,9 @@ def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
 class Transaction:
     """A transaction under way."""
 
-    def __init__(self, task: Task, load: Load) -> None:
+    def __init__(self, task: Task, load: Load, fingerprint: str) -> None:
         self._task = task
+        self._fingerprint = fingerprint
         self._executor = task.executor
         self._groups = [(group, tuple(make_node(step, task, load) for step in group.steps)) for group in task.groups]
         self._tallies: dict[str, Tally] = {}
@@ -61,7 +65,7 @@ class Transaction:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
-        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work)
+        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work, self._again())
         run = task.folder
         with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
             if not unit.done:
@@ -91,6 +95,13 @@ class Transaction:
             for node in nodes:
                 yield node
                 yield from node.inner
+
+    def _again(self) -> Again | None:
+        """What holds when the unit was done before, in a run that goes on from an earlier one."""
+        if self._task.run.origin is None:
+            return None
+        specs = [each.spec for each in self._nodes()]
+        return Again(changed=changed(self._task, self._fingerprint), repeatable=repeatable(specs))
 
     def _connection(self) -> str:
         for each in self._nodes():

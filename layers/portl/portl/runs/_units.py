@@ -30,7 +30,7 @@ class Unit:
     def publish(self, run: RunFolder, step_ids: Iterable[str], chunk: int | None) -> None:
         """Lets the run's other Tasks find the results: this attempt is the one that counts."""
         for step_id in step_ids:
-            run.write(pointer_name(step_id, chunk), {"at": self.at})
+            lead_to(run, self.at, step_id, chunk)
 
 
 def new_unit(run: RunFolder) -> Unit:
@@ -50,6 +50,11 @@ def earlier_unit(run: RunFolder, at: str) -> Unit:
     except StoreError as problem:
         text = f"this work was done before, and its answer in {at[1:]} is gone"
         raise RunError(text, code="R122", hint="restore the run's folder, or run it as new work with --new-key") from problem
+
+
+def lead_to(run: RunFolder, at: str, step_id: str, chunk: int | None) -> None:
+    """Says which folder (``at``, from the root) has the results of a step, for all of its records or for one chunk."""
+    run.write(pointer_name(step_id, chunk), {"at": at})
 
 
 def pointer_name(step_id: str, chunk: int | None) -> str:
