@@ -53,7 +53,7 @@ def _from(job: Job, step: str | None) -> dict[str, list[str]]:
     """Which steps are taken as they were, and which are done again."""
     if step is None:
         return {}
-    tasks = tasks_in_order(job)
+    tasks = [[each.id for each in steps] for steps in tasks_in_order(job)]
     at = next((place for place, ids in enumerate(tasks) if step in ids), None)
     if at is None:
         raise click.UsageError(f"--from: the job has no step {step}; {closest(step, [*chain(*tasks)])}")
@@ -70,6 +70,6 @@ def refuse_running(root: Path, run: str) -> None:
         raise click.UsageError(f"{run} is still running: wait for its end, or interrupt it")
 
 
-def again(job_file: Path, run: str, *, demo: bool) -> str:
+def resume_command(job_file: Path, run: str, *, demo: bool) -> str:
     """The command that goes on with a run that did not come to its end."""
     return " ".join(["portl run", shlex.quote(str(job_file)), "--resume", run, *(["--demo"] if demo else [])])

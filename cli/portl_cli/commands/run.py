@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
-from portl_cli.commands._resume import again, resumed_input
+from portl_cli.commands._resume import resume_command, resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
@@ -92,36 +93,71 @@ def command(
         given = resumed_input(runs_folder(project), found.job, params, resume=resume, from_step=from_step)
     else:
         given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
-    run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
+    manner = Manner(
+        demo=demo,
+        init_db=init_db,
+        intents=intents,
+        as_json=as_json,
+        host="isolate" if isolate else host,
+        limits=AWS_LIMITS if limits == "on" else NO_LIMITS,
+        time_scale=time_scale,
+    )
+    return run_compiled(project, found, job_file(job), given, manner).code
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run is done and shown."""
+
+    demo: bool = False
+    init_db: bool = False
+    intents: bool = False
+    as_json: bool = False
+    host: HostName = "workers"
+    limits: Limits = AWS_LIMITS
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that was done and told of: its exit code, its folder."""
+
+    code: int
+    folder: Path
+
+
+def run_compiled(
+    project: Project, found: Compiled, file: Path, given: dict[str, Any], manner: Manner, again: str | None = None
+) -> Ran:
+    """Runs a job with an input, and tells how it ended. ``again`` is the command to go on with when it does not end well."""
+    run_folder = _make_run_folder(project, found.job.job, intents=manner.intents, time_scale=manner.time_scale)
     keep_specs(open_store(str(run_folder.parent)), found.specs)
-    folder = job_file(job).parent
-    chosen: HostName = "isolate" if isolate else host
-    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
+    demo, limits = manner.demo, manner.limits
     with (
-        closing(display_for(as_json=as_json)) as display,
+        closing(display_for(as_json=manner.as_json)) as display,
         surroundings(
-            project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds, on_message=display.progress
+            project, found.job, file.parent, run_folder, demo=demo, host=manner.host, limits=limits, on_message=display.progress
         ) as around,
     ):
         display.say(f"run {run_folder.name}")
         display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
-        served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
-        if init_db or served:
-            display.say(f"tables from {apply_schema(found.job, folder).name}")
-        if served and (rows := apply_sample_rows(found.job, folder)):
+        served = "postgres" in around.served.values() and (file.parent / SCHEMA).is_file()
+        if manner.init_db or served:
+            display.say(f"tables from {apply_schema(found.job, file.parent).name}")
+        if served and (rows := apply_sample_rows(found.job, file.parent)):
             display.say(f"rows from {rows.name}")
         watched = Watch(found, run_folder, display)
         try:
-            ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
+            ended = _execute(project, found, given, around, watched, SystemClock(manner.time_scale), limits)
         except BaseException as problem:
-            keep_broken(found.job, job_file(job), run_folder, watched, problem)
+            keep_broken(found.job, file, run_folder, watched, problem)
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on_with = again(job, run_folder.name, demo=demo) if (run_folder / "run.json").is_file() else ""
-    told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on_with)
+    goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
+    told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on)
     keep_ending(told, watched.course)
-    return _conclude_json(told, display) if as_json else _conclude(told)
+    return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
 
 
 def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:

@@ -12,6 +12,7 @@ import click
 
 from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project
+from portl_cli.commands._replay import command as replay_run
 
 PROJECT = click.option(
     "--project",
@@ -85,6 +86,9 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
         for line in _shown(found, folder, page):
             click.echo(line)
     return 0
+
+
+command.add_command(replay_run)
 
 
 def _root(start: Path) -> Path:

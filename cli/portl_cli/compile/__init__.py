@@ -4,7 +4,7 @@ from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
-from portl_cli.compile.order import tasks_in_order
+from portl_cli.compile.order import DoneStep, tasks_in_order
 from portl_cli.compile.picture import mermaid, svg
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
 
@@ -14,6 +14,7 @@ __all__ = [
     "Chunks",
     "Compiled",
     "Decision",
+    "DoneStep",
     "Items",
     "Segment",
     "Single",

@@ -80,6 +80,8 @@ class PlannedRun(Run):
     def scope(self) -> dict[str, Any]:
         """See Run."""
         run = {"id": Unknown.named("run.id"), "job": self.job, "started_at": Unknown.named("run.started_at")}
+        if self.origin is not None:
+            return {"params": self.params, "run": {**run, "started_at": self.started_at}, "now": self.now}
         return {"params": self.params, "run": run, "now": Unknown.named("now")}
 
     def idempotency_key(self, step_id: str, record: int | None) -> str | Unknown:
@@ -154,6 +156,8 @@ class NotingExecutor:
             return None
         work, at, run = row
         if work.partition(":")[0] != str(begin.work).partition(":")[0]:
+            if begin.again is not None and begin.again.repeatable:
+                return None
             raise Ledger(database, self._run, begin.unit, begin.chunk).other_work(run)
         self._notes.add({"step": begin.unit, "record": None, "kind": "known", "run": run})
         return earlier_unit(self._folder, at)

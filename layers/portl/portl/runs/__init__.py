@@ -25,7 +25,7 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._origin import RESUME, read_base
+from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
@@ -35,7 +35,8 @@ from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._transaction import REPLAYED, run_transaction, single_step
+from portl.runs._transaction import REPLAYED
+from portl.runs._unit_task import run_transaction, single_step
 from portl.runs._units import Unit, earlier_unit
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "NEW_KEY",
     "OUTBOX",
     "PER_RECORD",
+    "REPLAY",
     "REPLAYED",
     "RESUME",
     "REUSED",

@@ -12,7 +12,7 @@ from typing import Any
 from portl.errors import RunError, TemplateError
 from portl.jobs import Param, closest
 from portl.runs._folder import RunFolder
-from portl.runs._origin import RESUME, RUN_FILE, Origin, read_base
+from portl.runs._origin import REPLAY, RESUME, RUN_FILE, Origin, read_base
 from portl.stores import checksum
 from portl.values import Unknown, compile_value
 
@@ -57,9 +57,9 @@ def begin_run(folder: RunFolder, started_at: str, given: Any, begin: Mapping[str
     """
     declared = {name: Param.model_validate(spec) for name, spec in begin.get("params", {}).items()}
     texts = dict(given or {})
-    anew, mark = texts.pop(NEW_KEY, False), texts.pop(RESUME, None)
-    if mark is not None:
-        return _go_on(folder, started_at, mark, (declared, texts), begin)
+    anew, mark, replay = texts.pop(NEW_KEY, False), texts.pop(RESUME, None), texts.pop(REPLAY, None)
+    if mark is not None or replay is not None:
+        return _go_on(folder, started_at, replay or mark, (declared, texts), begin)
     params = read_params(declared, texts)
     said = _key(begin.get("run_key"), params)
     key = f"{said} anew {folder.run_id}" if said and anew else said or folder.run_id
@@ -76,7 +76,8 @@ def _go_on(
 ) -> Run:
     base = read_base(folder, str(mark["run"]), begin["job"])
     taken = base_params(*params, base, str(mark["run"]))
-    check_key(begin.get("run_key"), taken, base, str(mark["run"]))
+    if "picks" not in mark:
+        check_key(begin.get("run_key"), taken, base, str(mark["run"]))
     run = Run(folder.run_id, begin["job"], base["started_at"], taken, base["key"], Origin.told(mark, base))
     return _kept(folder, run, base.get("run_key", ""), began_at)
 

@@ -23,8 +23,9 @@ from portl.runs._records import (
     record_scope,
     takes,
 )
+from portl.runs._replayed import others, picked
 from portl.runs._results import kept_result, part_name
-from portl.runs._reuse import answered, find_partial, partial_name
+from portl.runs._reuse import answered, find_partial, partial_name, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -37,6 +38,9 @@ TIME_MARGIN_S = 10.0
 
 def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
     """Runs a step that is no database step: once, or for every record of the Task's chunk."""
+    as_it_was = taken(task)
+    if as_it_was is not None:
+        return as_it_was
     node = make_node(task.step, task, lambda _: step_type)
     rows = task.rows
     if rows is None:
@@ -104,10 +108,13 @@ class Chunk:
 
     def _earlier(self) -> list[list[Any]]:
         found = find_partial(self._task, self._kept)
-        return self._task.folder.read_lines(found) if found else []
+        if found:
+            return self._task.folder.read_lines(found)
+        return [[*each] for each in others(self._task, self._rows, self._node.spec.id, self._number).items()]
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()
+        results = picked(self._task, self._first, results)
         tally.counts.update(self._node.prepared.outcome(each) for each in results if each is not None)
         left_out = sum(each is None for each in results)
         if left_out:

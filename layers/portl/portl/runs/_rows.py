@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from portl.errors import RunError
 from portl.runs._folder import RunFolder
 from portl.values import Unknown, known
 
@@ -30,6 +31,8 @@ class Rows:
     file: str = ""
     begins: str = ""
     """In a plan, where only the beginning of the list is kept: how the whole list is called."""
+    pick: str = ""
+    """In a replay, where some records are done: the file that names them; ``chunks`` are then the parts that hold them."""
 
     def to_json(self) -> dict[str, Any]:
         """The reference as JSON, under 200 bytes for names of usual length."""
@@ -87,6 +90,28 @@ class RowsWriter:
             self._folder.delete(f"{self._ref}/{part:05d}.jsonl")
             self._folder.delete(f"{self._ref}/{part:05d}.lines")
         self._parts, self._size = left, self._size * 2
+
+
+def pick_records(folder: RunFolder, source: str, rows: Mapping[str, Any], records: Sequence[int]) -> dict[str, Any]:
+    """A reference (JSON) to some records of a list: its parts that hold none of them are left out.
+
+    Raises:
+        RunError: R157, the list has no such record.
+    """
+    given = Rows(**rows)
+    beyond = [record for record in records if not 0 <= record < given.count]
+    if beyond:
+        text = f"there is no record {beyond[0] + 1}: {source} made {given.count:,}"
+        raise RunError(text, code="R157", hint="count from 1")
+    parts = sorted({record // given.size for record in records})
+    name = f"picks/{source}.json"
+    folder.write(name, {"parts": parts, "records": sorted(records)})
+    return replace(given, chunks=len(parts), pick=folder.ref(name) if records else "").to_json()
+
+
+def whole_list(rows: Rows) -> Rows:
+    """The list that a reference to some of its records stands for."""
+    return replace(rows, chunks=-(-rows.count // rows.size))
 
 
 def digest_name(ref: str) -> str:

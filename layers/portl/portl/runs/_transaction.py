@@ -10,15 +10,14 @@ from typing import Any
 from portl.errors import Place, RunError, StepError
 from portl.jobs import DATABASES
 from portl.runs._drivers import Load, answer_of
-from portl.runs._fingerprint import fingerprint
 from portl.runs._intents import Again, Begin
 from portl.runs._progress import Progress
 from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, kept_result, part_name
-from portl.runs._reuse import answered, changed
+from portl.runs._reuse import changed
 from portl.runs._rows import Rows
-from portl.runs._steptype import StepType
 from portl.runs._task import Task
+from portl.runs._units import Unit
 from portl.runs._work import may_write, repeatable, work_hash
 
 Keep = Callable[[str, Any], None]
@@ -30,22 +29,6 @@ JUDGED_AFTER_S = 30.0
 """How long a transaction runs before its speed tells whether it will fit."""
 REPLAYED = "answered as before"
 """What a record counts as whose unit had been done already."""
-
-
-def run_transaction(task: Task, load: Load) -> dict[str, Any]:
-    """Runs the Task's groups, record by record, and commits them together.
-
-    Raises:
-        StepError: the first record that failed, or the connection; everything is rolled back.
-        RunError: R110, the transaction will not fit into its function's time.
-    """
-    work = fingerprint(task)
-    return answered(task, work, lambda: Transaction(task, load, work).run())
-
-
-def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
-    """Runs a database step that stands alone: its chunk, or its one record, is a transaction."""
-    return run_transaction(task, lambda _: step_type)
 
 
 class Transaction:
@@ -65,17 +48,21 @@ class Transaction:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
-        begin = Begin(self._connection(), task.name, task.locks, task.chunk, work, self._again())
         run = task.folder
-        with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
-            if not unit.done:
-                task.folder = unit.folder
-                unit.answer = self._work()
+        unit = self.commit(Begin(self.connection(), task.name, task.locks, task.chunk, work, self.again()))
         unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
         for step_id, counts in unit.answer["stats"].items():
             Tally(Counter({REPLAYED: sum(counts.values())} if unit.done else counts)).keep(run, task.chunk, step_id)
         answer: dict[str, Any] = unit.answer["answer"]
         return answer
+
+    def commit(self, begin: Begin) -> Unit:
+        """Does every group in one transaction, or finds that it is done; raises as ``run``."""
+        with self._executor.transaction(begin, self._task.remaining() - MARGIN_S) as unit:
+            if not unit.done:
+                self._task.folder = unit.folder
+                unit.answer = self._work()
+        return unit
 
     def _work(self) -> dict[str, Any]:
         for group, nodes in self._groups:
@@ -96,14 +83,15 @@ class Transaction:
                 yield node
                 yield from node.inner
 
-    def _again(self) -> Again | None:
+    def again(self) -> Again | None:
         """What holds when the unit was done before, in a run that goes on from an earlier one."""
         if self._task.run.origin is None:
             return None
         specs = [each.spec for each in self._nodes()]
         return Again(changed=changed(self._task, self._fingerprint), repeatable=repeatable(specs))
 
-    def _connection(self) -> str:
+    def connection(self) -> str:
+        """The database connection it is on."""
         for each in self._nodes():
             if each.spec.connects_to in DATABASES and each.spec.connection:
                 return each.spec.connection
@@ -127,7 +115,7 @@ class Transaction:
 
     def _over(self, rows: Rows, nodes: tuple[Node, ...]) -> None:
         steps = self._task.view(rows)
-        parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
+        parts = self._task.parts(rows)
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
         progress, begun = Progress([node.spec.id for node in nodes], self._task.chunk, rows.count), self._finished
         for part in parts:
@@ -146,7 +134,7 @@ class Transaction:
         steps.fresh.update({step_id: {} for step_id in ids})
         for at, record in enumerate(records):
             idx = part * rows.size + at
-            if not inside(idx):
+            if not self._task.picks_record(idx) or not inside(idx):
                 continue
             try:
                 self._record(nodes, base, record, idx, steps)

@@ -62,6 +62,15 @@ def pointer_name(step_id: str, chunk: int | None) -> str:
     return f"results/{step_id}.at" if chunk is None else f"results/{step_id}/{chunk:05d}.at"
 
 
+def found_in(run: RunFolder, base: str, step_id: str, chunk: int | None) -> str:
+    """Which folder, from the root, has the results of a step in another run (``base``), as that run says."""
+    for at in (None,) if chunk is None else (chunk, None):
+        pointer = run.find(f"/{base}/{pointer_name(step_id, at)}")
+        if pointer is not None:
+            return str(pointer["at"])
+    return f"/{base}"
+
+
 def find_result(run: RunFolder, step_id: str, name: str, chunk: int | None = None) -> str:
     """The name under which a result stands: its own, or that in the attempt that counts."""
     if run.exists(name):

@@ -1,0 +1,35 @@
+"""What a replay leaves as it was: the results of the records it does not do, put beside those it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portl.runs._results import part_name
+from portl.runs._rows import Rows
+from portl.runs._task import Task
+from portl.runs._units import found_in
+
+
+def lines_before(task: Task, rows: Rows, step_id: str, part: int) -> list[Any]:
+    """The results of a step for a part of the records: this run's, else those of the last run that has some, else nulls."""
+    name = part_name(step_id, part)
+    bases = task.run.origin.bases if task.run.origin else ()
+    for each in (name, *(f"{found_in(task.folder, base, step_id, part)}/{name}" for base in bases)):
+        if task.folder.exists(each):
+            return task.folder.read_lines(each)
+    return [None] * len(task.source(rows).part(part))
+
+
+def others(task: Task, rows: Rows, step_id: str, part: int) -> dict[int, Any]:
+    """The results, by index, of the records of a part that are not to be done; none where all are."""
+    if task.picks is None:
+        return {}
+    lines, first = lines_before(task, rows, step_id, part), part * rows.size
+    return {idx: result for idx, result in enumerate(lines, first) if idx not in task.picks}
+
+
+def picked(task: Task, first: int, results: list[Any]) -> list[Any]:
+    """Of the results of a part that begins at the index ``first`` those of the records to do."""
+    if task.picks is None:
+        return results
+    return [result for idx, result in enumerate(results, first) if idx in task.picks]
