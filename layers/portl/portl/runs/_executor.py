@@ -84,6 +84,7 @@ class LiveExecutor:
             unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
             if not earlier:
                 self._folder = unit.folder
+                unit.before = ledger.records(*begin.records, str(begin.work), begin.again) if ledger and begin.records else {}
             yield unit
             if ledger and not earlier:
                 ledger.keep(unit.keep())

@@ -31,6 +31,8 @@ class RunFolder:
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self.run_id = run_id
+        self.behind: tuple[str, ...] = ()
+        """Runs whose results are this one's too where it has none: those that a replay takes everything else from."""
 
     @property
     def root(self) -> Store:
@@ -98,6 +100,7 @@ class Attempt(RunFolder):
         super().__init__(base._store, base.run_id)  # noqa: SLF001 - its own kind
         self._base = base
         self.at = at
+        self.behind = base.behind
 
     def _path(self, name: str) -> str:
         return name[1:] if name.startswith("/") else f"{self.at[1:]}/{name}"

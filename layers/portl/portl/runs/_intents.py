@@ -103,6 +103,8 @@ class Begin:
     work: str | None = None
     """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
     again: Again | None = None
+    records: tuple[int, int] | None = None
+    """The first and the last index of its records, which replays may have done one by one."""
 
 
 @dataclass(frozen=True, slots=True)

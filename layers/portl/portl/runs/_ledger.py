@@ -23,10 +23,14 @@ CREATE = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
 _CLAIM = f"""INSERT INTO {TABLE} (job, run_key, unit, chunk, work, run) VALUES ($1, $2, $3, $4::int, $5, $6)
 ON CONFLICT DO NOTHING RETURNING run"""  # noqa: S608 - our own table
 _EARLIER = f"SELECT work, answer, run FROM {TABLE} WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
+_RECORDS = f"""SELECT chunk, answer, work FROM {TABLE}
+WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk BETWEEN $4::int AND $5::int AND answer IS NOT NULL"""  # noqa: S608
 _KEEP = f"UPDATE {TABLE} SET answer = $5 WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"  # noqa: S608
 _AGAIN = f"""UPDATE {TABLE} SET work = $5, run = $6, answer = NULL, written_at = now()
 WHERE job = $1 AND run_key = $2 AND unit = $3 AND chunk = $4::int"""  # noqa: S608
 NO_CHUNK = -1
+OF_A_RECORD = "#"
+"""Behind the name of a unit that is one record of a unit, done by a replay; in the chunk's place is the record's index."""
 
 
 class Ledger:
@@ -78,9 +82,23 @@ class Ledger:
         text = f"the run key {self._run.key!r} was used by {run} for other work: {what}"
         return RunError(text, code="R121", hint="run it as new work with --new-key, or give the job another run_key")
 
+    def records(self, first: int, last: int, work: str, again: Again | None) -> dict[int, str]:
+        """The records of the unit, by index, that replays have done by themselves, and where their answers are kept.
+
+        Those done with other steps than ``work`` says are left out where they may be done again.
+        """
+        key = (self._key[0], self._key[1], f"{self._unit}{OF_A_RECORD}", first, last)
+        found = self._database.execute(_RECORDS, key).rows
+        anew = again is not None and again.repeatable
+        return {int(idx): str(at) for idx, at, kept in found if not anew or _steps(kept) == _steps(work)}
+
     def keep(self, at: str) -> None:
         """Puts into the row where the answer is."""
         self._database.execute(_KEEP, (*self._key, at))
+
+
+def _steps(work: str) -> str:
+    return str(work).partition(":")[0]
 
 
 def switched_on() -> bool:

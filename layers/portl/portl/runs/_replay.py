@@ -16,6 +16,7 @@ from portl.errors import Place, RunError
 from portl.runs._drivers import Load
 from portl.runs._fingerprint import step_ids
 from portl.runs._intents import Again, Begin
+from portl.runs._ledger import OF_A_RECORD
 from portl.runs._records import Tally
 from portl.runs._replayed import lines_before
 from portl.runs._results import part_name
@@ -26,9 +27,6 @@ from portl.runs._transaction import REPLAYED, Transaction
 from portl.runs._units import found_in, lead_to
 from portl.runs._work import may_write, steps_hash
 from portl.values import kept
-
-OF_A_RECORD = "#"
-"""Behind a unit's name in the ledger."""
 
 
 class UnitReplay:

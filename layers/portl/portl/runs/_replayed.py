@@ -7,17 +7,13 @@ from typing import Any
 from portl.runs._results import part_name
 from portl.runs._rows import Rows
 from portl.runs._task import Task
-from portl.runs._units import found_in
+from portl.runs._units import find_result
 
 
 def lines_before(task: Task, rows: Rows, step_id: str, part: int) -> list[Any]:
-    """The results of a step for a part of the records: this run's, else those of the last run that has some, else nulls."""
-    name = part_name(step_id, part)
-    bases = task.run.origin.bases if task.run.origin else ()
-    for each in (name, *(f"{found_in(task.folder, base, step_id, part)}/{name}" for base in bases)):
-        if task.folder.exists(each):
-            return task.folder.read_lines(each)
-    return [None] * len(task.source(rows).part(part))
+    """The results of a step for a part of the records: nulls where there are none."""
+    name = find_result(task.folder, step_id, part_name(step_id, part), part)
+    return task.folder.read_lines(name) if task.folder.exists(name) else [None] * len(task.source(rows).part(part))
 
 
 def others(task: Task, rows: Rows, step_id: str, part: int) -> dict[int, Any]:

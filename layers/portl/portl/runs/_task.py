@@ -150,6 +150,8 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         run = begin_run(folder, event["run"]["started_at"], event["run"]["input"], decode_spec(event["begin"]))
     else:
         run = load_run(folder)
+    if run.origin is not None and run.origin.picks is not None:
+        folder.behind = run.origin.bases
     run = given.run(run)
     specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
     connections = given.connections(specs)

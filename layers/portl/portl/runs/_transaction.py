@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
@@ -43,13 +43,14 @@ class Transaction:
         self._started = time.monotonic()
         self._finished = 0
         self._made: dict[str, Rows] = {}
+        self._before: Mapping[int, str] = {}
 
     def run(self) -> dict[str, Any]:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
         run = task.folder
-        unit = self.commit(Begin(self.connection(), task.name, task.locks, task.chunk, work, self.again()))
+        unit = self.commit(Begin(self.connection(), task.name, task.locks, task.chunk, work, self.again(), self._records()))
         unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
         for step_id, counts in unit.answer["stats"].items():
             Tally(Counter({REPLAYED: sum(counts.values())} if unit.done else counts)).keep(run, task.chunk, step_id)
@@ -60,6 +61,7 @@ class Transaction:
         """Does every group in one transaction, or finds that it is done; raises as ``run``."""
         with self._executor.transaction(begin, self._task.remaining() - MARGIN_S) as unit:
             if not unit.done:
+                self._before = unit.before
                 self._task.folder = unit.folder
                 unit.answer = self._work()
         return unit
@@ -134,7 +136,7 @@ class Transaction:
         steps.fresh.update({step_id: {} for step_id in ids})
         for at, record in enumerate(records):
             idx = part * rows.size + at
-            if not self._task.picks_record(idx) or not inside(idx):
+            if not self._task.picks_record(idx) or not inside(idx) or self._was_replayed(idx, rows, steps, ids):
                 continue
             try:
                 self._record(nodes, base, record, idx, steps)
@@ -146,6 +148,25 @@ class Transaction:
             lines = [results.get(part * rows.size + at) for at in range(len(records))]
             self._task.folder.write_lines(part_name(step_id, part), lines)
         self._finished += len(records)
+
+    def _records(self) -> tuple[int, int] | None:
+        """The indexes of a chunk's records: a unit over all records commits as a whole, and has none by themselves."""
+        rows = self._task.groups[0].rows
+        if rows is None or self._task.chunk is None:
+            return None
+        first = self._task.chunk * rows.size
+        return first, first + rows.size - 1
+
+    def _was_replayed(self, idx: int, rows: Rows, steps: StepsView, ids: list[str]) -> bool:
+        """Whether a replay has committed the record by itself; its results are then those of the replay."""
+        at = self._before.get(idx)
+        if at is None:
+            return False
+        for step_id in ids:
+            name = f"{at}/{part_name(step_id, idx // rows.size)}"
+            steps.fresh[step_id][idx] = self._task.folder.read_lines(name)[idx % rows.size]
+            self._tallies.setdefault(step_id, Tally()).counts[REPLAYED] += 1
+        return True
 
     def _record(self, nodes: tuple[Node, ...], base: dict[str, Any], record: Any, idx: int, steps: StepsView) -> None:
         def keep(step_id: str, result: Any) -> None:

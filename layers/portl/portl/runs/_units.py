@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import RunError, StoreError
@@ -21,6 +21,8 @@ class Unit:
     at: str
     done: bool
     answer: Any = None
+    before: Mapping[int, str] = field(default_factory=dict)
+    """Its records, by index, that replays have done and committed by themselves, and the folder of each one's results."""
 
     def keep(self) -> str:
         """Keeps the answer and says where."""
@@ -72,10 +74,11 @@ def found_in(run: RunFolder, base: str, step_id: str, chunk: int | None) -> str:
 
 
 def find_result(run: RunFolder, step_id: str, name: str, chunk: int | None = None) -> str:
-    """The name under which a result stands: its own, or that in the attempt that counts."""
+    """The name under which a result stands: its own, that in the attempt that counts, or that in a run behind this one."""
     if run.exists(name):
         return name
     for pointer in [pointer_name(step_id, at) for at in ((None,) if chunk is None else (chunk, None))]:
         if run.exists(pointer):
             return f"{run.read(pointer)['at']}/{name}"
-    return name
+    others = (f"{found_in(run, base, step_id, chunk)}/{name}" for base in run.behind)
+    return next((each for each in others if run.exists(each)), name)
