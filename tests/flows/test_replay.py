@@ -8,9 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.support import Ended, portl, project, records, write_records
+from portl_cli.commands._settled import open_letters
 from portl_cli.embedded import Peer
 
 ROWS = "SELECT * FROM resources_versions ORDER BY id"
@@ -135,3 +137,53 @@ def test_a_record_of_a_chunk_that_rolled_back_is_brought_through_once_and_a_resu
     resumed = command("run", str(job), "--resume", run_id(failed))
     assert (resumed.code, len(query(ROWS))) == (0, 12), resumed.err
     assert query("SELECT count(*) FROM resources_versions v GROUP BY resource_id HAVING count(*) > 1") == []
+
+
+LETTER = {"step": "announce_resource", "from": "announce_resource", "error": {"code": "H101"}}
+
+
+def test_all_failed_does_every_record_that_was_kept_aside_and_settles_its_letter(
+    run: Any, command: Any, peer: Peer, tmp_path: Path
+) -> None:
+    first = run()
+    folder = tmp_path / "project/runs" / run_id(first)
+    for chunk, record in ((0, 2), (1, 9)):
+        letters = folder / f"dead/announce_resource/{chunk:05d}.jsonl"
+        letters.parent.mkdir(parents=True, exist_ok=True)
+        letters.write_text(json.dumps({**LETTER, "record": record}) + "\n", "utf-8")
+    attempt = folder.parent / json.loads((folder / "results/resource.at").read_text("utf-8"))["at"][1:]
+    (attempt / "dead/latest").mkdir(parents=True)
+    letter = {**LETTER, "step": "latest", "from": "announce_version", "record": 4}
+    (attempt / "dead/latest/00000.jsonl").write_text(json.dumps(letter) + "\n", "utf-8")
+    assert sorted((each["step"], each["record"]) for each in open_letters(folder)) == [
+        ("announce_resource", 2),
+        ("announce_resource", 9),
+        ("latest", 4),
+    ]
+    planned = command("runs", "replay", run_id(first), "--all-failed", "--plan", "--json")
+    before = sent(peer)
+    ended = command("runs", "replay", run_id(first), "--all-failed")
+    assert ended.code == 0, ended.err
+    more = sent(peer) - before
+    assert sorted(Counter(path for path, _, _ in more.elements()).items()) == [("/resources", 2), ("/versions", 3)]
+    keys = {json.loads(line)["headers"]["Idempotency-Key"] for line in planned.out.splitlines()}
+    assert keys == {key for _, key, _ in more}
+    replays = re.findall(r"^run (\S+)", ended.err, re.MULTILINE)
+    assert len(replays) == 2
+    assert json.loads((folder / "replayed/announce_resource/2.json").read_text("utf-8")) == {"run": replays[0]}
+    assert open_letters(folder) == []
+    nothing = command("runs", "replay", run_id(first), "--all-failed")
+    assert (nothing.code, nothing.out) == (0, f"no record of {run_id(first)} is kept aside\n")
+
+
+def test_a_letter_stays_open_when_its_replay_fails(run: Any, command: Any, peer: Peer, tmp_path: Path) -> None:
+    first = run()
+    folder = tmp_path / "project/runs" / run_id(first)
+    (folder / "dead/announce_resource").mkdir(parents=True)
+    (folder / "dead/announce_resource/00000.jsonl").write_text(json.dumps({**LETTER, "record": 2}) + "\n", "utf-8")
+    httpx.post(f"{peer.url}/_script", json={"status": 422, "every": 1, "times": 1})
+    failed = command("runs", "replay", run_id(first), "--all-failed")
+    assert (failed.code, [each["record"] for each in open_letters(folder)]) == (1, [2]), failed.err
+    assert f"  again   portl runs replay {run_id(first)} --step announce_resource --item 3\n" in failed.err
+    assert command("runs", "replay", run_id(first), "--all-failed").code == 0
+    assert open_letters(folder) == []

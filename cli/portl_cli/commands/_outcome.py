@@ -100,7 +100,8 @@ def consequence(told: Told) -> str:
         return f"committed; {_many(_open_calls(job, outcome, told.run_folder), 'call')} open"
     written = [f"{table}: {sum(counts.values()):,} records" for table, counts in tables(job, outcome).items() if counts]
     kept = f"committed before, and stays: {', '.join(written)}" if written else "of the tables nothing was written"
-    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks"
+    before = f"; what {base} had committed stays" if base else ""
+    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks{before}"
 
 
 def _had_committed(job: Job, run_folder: Path) -> bool:

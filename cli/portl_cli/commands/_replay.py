@@ -17,7 +17,7 @@ from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._project import Project, compiled, find_project, job_file, runs_folder
 from portl_cli.commands._resume import refuse_running
-from portl_cli.commands._settled import open_letters, settle
+from portl_cli.commands._settled import open_letters, read_letters, settle
 from portl_cli.compile import DoneStep, tasks_in_order
 
 
@@ -197,7 +197,7 @@ def command(
             ran = run_compiled(project, found, file, replay.input, manner, replay.command)
             code = ran.code
             if code == 0:
-                through = set(replay.records) - {letter["record"] for letter in open_letters(ran.folder)}
+                through = set(replay.records) - {letter["record"] for letter in read_letters(ran.folder, own=True)}
                 settle(root / run, through, ran.folder.name)
         if code:
             return code

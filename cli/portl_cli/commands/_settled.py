@@ -9,12 +9,17 @@ from typing import Any
 
 DEAD = "dead"
 REPLAYED = "replayed"
+ATTEMPTS = "attempts"
 
 
-def read_letters(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every letter of a run: ``{step, record, from, error, …}``, ``record`` an index, ``from`` the step to begin with again."""
-    places = [folder, *sorted({_attempt(folder, pointer) for pointer in folder.glob("results/**/*.at")})]
-    for place in places:
+def read_letters(folder: Path, *, own: bool = False) -> Iterator[dict[str, Any]]:
+    """Every letter of a run: ``{step, record, from, error, …}``, ``record`` an index, ``from`` the step to begin with again.
+
+    ``own``: only those that the run wrote itself, none of a unit that an earlier run had done.
+    """
+    attempts = {_attempt(folder, pointer) for pointer in folder.glob("results/**/*.at")}
+    mine = {place for place in attempts if place.parent.name == ATTEMPTS and (not own or folder in place.parents)}
+    for place in (folder, *sorted(mine)):
         for file in sorted((place / DEAD).glob("*/*.jsonl")):
             yield from (json.loads(line) for line in file.read_text("utf-8").splitlines())
 

@@ -120,7 +120,8 @@ def _cell(text: str, width: int, at: int) -> str:
 
 
 def _shown(found: dict[str, Any], folder: Path, page: Path | None) -> list[str]:
-    lines = [f"run {found['run']}: {_word(found)}", *found["lines"]]
+    went_on = f", went on from {found['base']}" if found.get("base") else ""
+    lines = [f"run {found['run']}: {_word(found)}{went_on}", *found["lines"]]
     return [*lines, f"  run page {os.path.relpath(page)}"] if page else [*lines, f"  run folder {os.path.relpath(folder)}"]
 
 
