@@ -174,9 +174,9 @@ def test_of_a_corrected_file_only_the_chunks_that_differ_are_done_again(run: Any
     assert (resumed.code, query("SELECT count(*) FROM resources")) == (0, [(12,)]), resumed.err
     assert len(before) == 20
     assert (len(sent(peer)), set(sent(peer).values())) == (24, {1})
-    assert "enrich 10, resource 10, latest_before 10" in resumed.out
-    assert "; done: read_csv, enrich, resource, latest_before, " in resumed.out
-    assert "enrich             lambda.invoke  10 reused, 2 invoked" in resumed.out
+    assert "enrich 12, resource 10, latest_before 10" in resumed.out  # no function is asked for a date
+    assert "; done: read_csv, resource, latest_before, " in resumed.out
+    assert "announce_resource  api.call       10 reused, 2 called" in resumed.out
 
 
 UPSERTS = """version: 2
@@ -289,3 +289,19 @@ def test_a_run_that_is_running_is_not_gone_on_with(run: Any, tmp_path: Path, pos
     _, err = process.communicate(timeout=60)
     assert (refused.code, "is still running: wait for its end" in refused.err) == (2, True), refused.err
     assert (process.returncode, " --resume resource_sync-" in err) == (130, True), err
+
+
+def test_of_a_corrected_call_only_what_asks_something_else_is_sent_again(run: Any, query: Any, peer: Peer) -> None:
+    """Record 8 cannot say its name; once the call is corrected, what the others ask is the same as before."""
+    code = records(12, keys=12)[7]["code"]
+    right = '      name: "{{ row.name }}"\n      slug: "{{ steps.enrich[idx].slug }}"\n'
+    right += '      md5: "{{ steps.enrich[idx].md5 }}"\n    retry'
+    wrong = right.replace("row.name", f"row.name if row.code != '{code}' else row.nickname")
+    failed = run({right: wrong})
+    assert (failed.code, "announce_resource (api.call), record 8" in failed.err) == (1, True), failed.err
+    before = sent(peer)
+    resumed = run(None, "--resume", run_id(failed))
+    assert resumed.code == 0, resumed.err
+    assert (len(sent(peer)), set(sent(peer).values())) == (24, {1})
+    again = sum(path == "/resources" for path, _ in before)
+    assert f"announce_resource  api.call       {again} reused, {12 - again} called" in resumed.out

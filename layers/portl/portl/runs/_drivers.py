@@ -8,6 +8,7 @@ from typing import Any
 
 from portl.errors import Place, RetryAfter, StepError
 from portl.jobs import StepSpec
+from portl.runs._asked import Asked
 from portl.runs._fingerprint import fingerprint, fingerprint_once
 from portl.runs._intents import Intent
 from portl.runs._progress import Progress
@@ -18,14 +19,13 @@ from portl.runs._records import (
     chosen,
     make_node,
     masked,
-    perform,
     planned,
     record_scope,
     takes,
 )
-from portl.runs._replayed import others, picked
+from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
-from portl.runs._reuse import answered, find_partial, partial_name, taken
+from portl.runs._reuse import REUSED, answered, find_partial, partial_name, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -85,6 +85,7 @@ class Chunk:
         self._executor = task.executor
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
+        self._asked = Asked(task, node.spec.id, self._first)
 
     def run(self) -> dict[str, Any]:
         """Does what is left of the chunk and answers counts.
@@ -98,10 +99,12 @@ class Chunk:
             self._go()
         except (StepError, RetryAfter, KeyboardInterrupt):
             self._task.folder.write_lines(self._kept, [[idx, self._done[idx]] for idx in sorted(self._done)])
+            self._asked.keep(self._kept)
             raise
         records = self._source.part(self._number)
         results = [self._done.get(self._first + at) for at in range(len(records))]
         self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
+        self._asked.keep(part_name(self._node.spec.id, self._number))
         self._task.folder.delete(self._kept)
         self._progress.end(len(results))
         return self._answer(results)
@@ -109,13 +112,17 @@ class Chunk:
     def _earlier(self) -> list[list[Any]]:
         found = find_partial(self._task, self._kept)
         if found:
-            return self._task.folder.read_lines(found)
+            lines = self._task.folder.read_lines(found)
+            self._asked.reused |= {idx for idx, result in lines if result is not None and found != self._kept}
+            return lines
         return [[*each] for each in others(self._task, self._rows, self._node.spec.id, self._number).items()]
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()
-        results = picked(self._task, self._first, results)
-        tally.counts.update(self._node.prepared.outcome(each) for each in results if each is not None)
+        outcome, reused = self._node.prepared.outcome, self._asked.reused
+        found = [(idx, each) for idx, each in enumerate(results, self._first) if self._task.picks_record(idx)]
+        tally.counts.update(REUSED if idx in reused else outcome(each) for idx, each in found if each is not None)
+        results = [each for _, each in found]
         left_out = sum(each is None for each in results)
         if left_out:
             tally.counts["left out"] = left_out
@@ -158,7 +165,8 @@ class Chunk:
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return perform(self._node, scope, self._executor, idx)
+            intent = planned(self._node, scope, idx)
+            return self._asked.answer(idx, intent, lambda: carry_out(self._node, intent, self._executor, idx))
         except StepError as problem:
             raise self._placed(problem, idx) from problem
 

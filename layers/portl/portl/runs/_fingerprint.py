@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from portl.runs._intents import Intent, ReadRecords
+from portl.runs._intents import Intent, Invocation, ReadRecords, Request
 from portl.runs._results import PER_RECORD, part_name
 from portl.runs._rows import digest_name
 from portl.runs._task import Task
@@ -61,6 +61,12 @@ def fingerprint_once(task: Task, intent: Intent | None) -> str:
     given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER} if intent else None
     file = checksum(intent.path) if isinstance(intent, ReadRecords) and isinstance(intent.path, str) else None
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
+
+
+def call_print(task: Task, intent: Request | Invocation) -> str:
+    """The hash of what one call asks, and of whom."""
+    given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER}
+    return _hash([redact(to_json(given)), _connection(task.connection_specs.get(intent.connection, {}))])
 
 
 def _about(task: Task) -> dict[str, Any]:

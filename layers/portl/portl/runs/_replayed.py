@@ -22,10 +22,3 @@ def others(task: Task, rows: Rows, step_id: str, part: int) -> dict[int, Any]:
         return {}
     lines, first = lines_before(task, rows, step_id, part), part * rows.size
     return {idx: result for idx, result in enumerate(lines, first) if idx not in task.picks}
-
-
-def picked(task: Task, first: int, results: list[Any]) -> list[Any]:
-    """Of the results of a part that begins at the index ``first`` those of the records to do."""
-    if task.picks is None:
-        return results
-    return [result for idx, result in enumerate(results, first) if idx in task.picks]

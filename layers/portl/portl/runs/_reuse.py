@@ -102,8 +102,13 @@ def partial_name(step_id: str, chunk: int, work: str) -> str:
 
 def find_partial(task: Task, name: str) -> str | None:
     """The finished records of a chunk: this run's, or those of a run it goes on from."""
-    names = [name] if _again(task) else [name, *(f"/{base}/{name}" for base in _bases(task))]
+    names = [name, *(f"/{base}/{name}" for base in earlier_runs(task))]
     return next((each for each in names if task.folder.exists(each)), None)
+
+
+def earlier_runs(task: Task) -> tuple[str, ...]:
+    """The runs whose results the Task may take, the newest first; none when it is to be done again."""
+    return () if _again(task) else _bases(task)
 
 
 def _bases(task: Task) -> tuple[str, ...]:
