@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from itertools import islice
@@ -12,11 +11,10 @@ from typing import Any
 import click
 
 from portl.values import redact
-from portl_cli.commands._ending import kept_runs, page_of, whole_run
+from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project
+from portl_cli.commands._replay import command as replay_run
 
-LAST = "last"
-NEAREST = 5
 PROJECT = click.option(
     "--project",
     "start",
@@ -77,7 +75,7 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: b
       portl runs show last
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     root = _root(start)
-    folder = root / _find(root, run)
+    folder = root / find_run(root, run)
     if failed:
         return _show_failed(folder, as_json=as_json)
     found = whole_run(folder)
@@ -92,6 +90,9 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: b
         for line in _shown(found, folder, page):
             click.echo(line)
     return 0
+
+
+command.add_command(replay_run)
 
 
 def _show_failed(folder: Path, *, as_json: bool) -> int:
@@ -111,28 +112,6 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
 
 def _root(start: Path) -> Path:
     return Path(os.environ.get("PORTL_RUNS") or find_project(start).root / ".portl" / "runs").resolve()
-
-
-def _find(root: Path, wanted: str) -> str:
-    """The id of a run by its beginning.
-
-    Raises:
-        UsageError: there is no such run, or more than one.
-    """
-    names = [str(run["run"]) for run in kept_runs(root)]
-    if not names:
-        raise click.UsageError(f"there are no runs in {root}")
-    if wanted == LAST:
-        return names[0]
-    if wanted in names:
-        return wanted
-    found = [name for name in names if name.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise click.UsageError(f"{len(found)} runs begin with {wanted}: {', '.join(found[:NEAREST])}")
-    near = difflib.get_close_matches(wanted, names, n=NEAREST, cutoff=0.3) or names[:NEAREST]
-    raise click.UsageError(f"there is no run {wanted}; the nearest are {', '.join(near)}")
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +139,8 @@ def _cell(text: str, width: int, at: int) -> str:
 
 
 def _shown(found: dict[str, Any], folder: Path, page: Path | None) -> list[str]:
-    lines = [f"run {found['run']}: {_word(found)}", *found["lines"]]
+    went_on = f", went on from {found['base']}" if found.get("base") else ""
+    lines = [f"run {found['run']}: {_word(found)}{went_on}", *found["lines"]]
     return [*lines, f"  run page {os.path.relpath(page)}"] if page else [*lines, f"  run folder {os.path.relpath(folder)}"]
 
 

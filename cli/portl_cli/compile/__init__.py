@@ -4,6 +4,7 @@ from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
+from portl_cli.compile.order import DoneStep, tasks_in_order
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Chunks",
     "Compiled",
     "Decision",
+    "DoneStep",
     "Items",
     "Segment",
     "Single",
@@ -24,4 +26,5 @@ __all__ = [
     "machine",
     "segments",
     "substitution_key",
+    "tasks_in_order",
 ]

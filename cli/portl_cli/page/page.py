@@ -89,6 +89,9 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
 def _figures(ended: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
     """The numbers at the top."""
     found = [("took", words.duration(ended.get("seconds"))), ("records", words.count(ended.get("records") or 0))]
+    if ended.get("base"):
+        reused = sum((ended.get("reused") or {}).values())
+        found.append((f"reused of {ended['base']}", words.count(reused, "result")))
     found += [(f"rows of {table}", words.counts(counts)) for table, counts in (ended.get("tables") or {}).items() if counts]
     found += [(name, words.count(ended[name])) for name in ("calls", "invocations") if ended.get(name)]
     if ended.get("dead_letters"):

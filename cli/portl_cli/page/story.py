@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portl.runs import NEW_KEY
 from portl.values import redact
 from portl_cli.compile.picture.flow import Flow, Fork, Leaf, groups_of, is_transaction, read_flow, step_of
 from portl_cli.page.course import Course, Trouble, Visits
@@ -184,5 +183,5 @@ def _flat(value: Any) -> str:
 
 def parameters(run: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
     """The run's parameters as text, long ones cut: as they were given, or by their defaults."""
-    given = {name: value for name, value in (course.input or {}).items() if name != NEW_KEY}
+    given = {name: value for name, value in (course.input or {}).items() if not name.startswith("$")}
     return [(name, _flat(redact(value))[:MOST_PARAM]) for name, value in {**run.get("params", {}), **given}.items()]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, walk_steps
-from portl.runs import NEW_KEY, keep_specs, use_effects
+from portl.runs import NEW_KEY, REPLAY, keep_specs, use_effects
 from portl.stores import open_store
 from portl.values import Unknown
 from portl_cli.compile import Compiled
@@ -112,7 +112,7 @@ def _walk(
 ) -> tuple[Notes, str | None]:
     """One way through the machine, and the run's key when the job says what it is."""
     machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=found.job.job)
-    keyed = found.job.run_key is not None and NEW_KEY not in params
+    keyed = REPLAY in params or (found.job.run_key is not None and NEW_KEY not in params)
     with tempfile.TemporaryDirectory(prefix="portl-plan-") as root, _logged(Path(root) / "log.jsonl"):
         keep_specs(open_store(root), found.specs)
         use_effects(PlanEffects(root, str(runs), notes, catalogs, keyed=keyed))

@@ -61,6 +61,10 @@ class PlanFolder(RunFolder):
         """See RunFolder."""
         return self._runs.read_lines(name) if self._elsewhere(name) else super().read_lines(name)
 
+    def digest(self, name: str) -> str:
+        """See RunFolder."""
+        return self._runs.digest(name) if self._elsewhere(name) else super().digest(name)
+
     def exists(self, name: str) -> bool:
         """See RunFolder."""
         return self._runs.exists(name) if self._elsewhere(name) else super().exists(name)
@@ -76,6 +80,8 @@ class PlannedRun(Run):
     def scope(self) -> dict[str, Any]:
         """See Run."""
         run = {"id": Unknown.named("run.id"), "job": self.job, "started_at": Unknown.named("run.started_at")}
+        if self.origin is not None:
+            return {"params": self.params, "run": {**run, "started_at": self.started_at}, "now": self.now}
         return {"params": self.params, "run": run, "now": Unknown.named("now")}
 
     def idempotency_key(self, step_id: str, record: int | None) -> str | Unknown:
@@ -97,7 +103,7 @@ class PlanEffects:
 
     def run(self, run: Run) -> Run:
         """The run before it begins."""
-        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, self._keyed)
+        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, run.origin, self._keyed)
 
     def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
         """Connections that can be looked at only."""
@@ -159,6 +165,8 @@ class NotingExecutor:
             return None
         work, at, run = row
         if work.partition(":")[0] != str(begin.work).partition(":")[0]:
+            if begin.again is not None and begin.again.repeatable:
+                return None
             raise Ledger(database, self._run, begin.unit, begin.chunk).other_work(run)
         self._notes.add({"step": begin.unit, "record": None, "kind": "known", "run": run})
         return earlier_unit(self._folder, at)

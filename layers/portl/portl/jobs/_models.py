@@ -126,6 +126,10 @@ class StepSpec(Strict):
         """The tables this step writes."""
         return frozenset()
 
+    def repeatable(self) -> bool:
+        """Whether what the step writes is the same when it is written twice."""
+        return False
+
     def runs_sql(self) -> bool:
         """Whether SQL of the job's own is run, which may read any table."""
         return False

@@ -1,6 +1,6 @@
 """How a function does its part of a run: the handler, results by reference, intents and their executor."""
 
-from portl.runs._begin import NEW_KEY, Run, read_params
+from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
@@ -10,6 +10,7 @@ from portl.runs._executor import outgoing_of, read_records
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
+    Again,
     Begin,
     CallKey,
     Commit,
@@ -27,15 +28,17 @@ from portl.runs._intents import (
 )
 from portl.runs._ledger import Ledger, switched_on
 from portl.runs._letters import FAILED, Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
+from portl.runs._reuse import REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._transaction import run_transaction, single_step
+from portl.runs._unit_task import run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
 
 __all__ = [
@@ -46,9 +49,13 @@ __all__ = [
     "NEW_KEY",
     "OUTBOX",
     "PER_RECORD",
+    "REPLAY",
     "REPLAYED",
+    "RESUME",
+    "REUSED",
     "SPECS",
     "SPEC_REFERENCE",
+    "Again",
     "Begin",
     "CallKey",
     "Commit",
@@ -79,6 +86,8 @@ __all__ = [
     "StepType",
     "Task",
     "Unit",
+    "base_params",
+    "check_key",
     "chunk_letters",
     "document",
     "earlier_unit",
@@ -90,6 +99,7 @@ __all__ = [
     "log",
     "outgoing_of",
     "prepare_outbox",
+    "read_base",
     "read_letters",
     "read_params",
     "read_records",

@@ -62,7 +62,8 @@ class UnitLetters:
     def __init__(self, task: Task, nodes: tuple[Node, ...]) -> None:
         self._task = task
         self._first = nodes[0].spec.id
-        self._own = [node.spec.id for node in nodes if says_dead_letter(node.spec)]
+        # a replay commits record by record: one that fails again must not count as done
+        self._own = [node.spec.id for node in nodes if says_dead_letter(node.spec) and task.picks is None]
         self._letters: dict[str, list[Letter]] = {step_id: [] for step_id in self._own}
         self.left: list[list[Any]] = []
         """What had a letter before and was left out, as ``[step, chunk, [record, …]]``."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from portl.errors import RetryAfter, StepError
 from portl.jobs import StepSpec
-from portl.runs._intents import SetAside
+from portl.runs._asked import Asked
+from portl.runs._fingerprint import fingerprint, fingerprint_once
+from portl.runs._intents import Intent, SetAside
 from portl.runs._letters import (
     FAILED,
     FAILED_BEFORE,
@@ -29,14 +31,17 @@ from portl.runs._records import (
     WAITED_S,
     Node,
     Tally,
+    carry_out,
     chosen,
     make_node,
     masked,
-    perform,
+    planned,
     record_scope,
     takes,
 )
+from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
+from portl.runs._reuse import REUSED, answered, find_partial, partial_name, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -49,18 +54,25 @@ TIME_MARGIN_S = 10.0
 
 def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
     """Runs a step that is no database step: once, or for every record of the Task's chunk."""
+    as_it_was = taken(task)
+    if as_it_was is not None:
+        return as_it_was
     node = make_node(task.step, task, lambda _: step_type)
-    if task.rows is None:
+    rows = task.rows
+    if rows is None:
         return _once(task, node)
-    return Chunk(task, node, task.rows).run()
+    work = fingerprint(task)
+    return answered(task, work, lambda: Chunk(task, node, rows, work).run())
 
 
 def _once(task: Task, node: Node) -> dict[str, Any]:
-    steps = task.view(None)
-    scope = task.scope(steps)
-    result = None
-    if chosen(node, scope, task.executor, None):
-        result = perform(node, scope, task.executor, None, most_slept=SLEPT_S)
+    scope = task.scope(task.view(None))
+    intent = planned(node, scope, None) if chosen(node, scope, task.executor, None) else None
+    return answered(task, fingerprint_once(task, intent), lambda: _do_once(task, node, intent))
+
+
+def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
+    result = None if intent is None else carry_out(node, intent, task.executor, None, most_slept=SLEPT_S)
     task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
     tally.counts[node.prepared.outcome(result) if result is not None else LEFT_OUT] += 1
@@ -80,18 +92,20 @@ def answer_of(spec: StepSpec, result: Any) -> dict[str, Any]:
 class Chunk:
     """One step over one chunk. What is finished is kept when it cannot go on, so that it is never done twice."""
 
-    def __init__(self, task: Task, node: Node, rows: Rows) -> None:
+    def __init__(self, task: Task, node: Node, rows: Rows, work: str) -> None:
         self._task, self._node, self._rows = task, node, rows
         self._source: RowsReader = task.source(rows)
         self._number = task.chunk or 0
         self._first = self._number * rows.size
-        self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
+        self._kept = partial_name(node.spec.id, self._number, work)
         self._executor = task.executor
         self._margin = min(TIME_MARGIN_S, task.remaining() / 3)
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
+        self._origin = ""
         self._before = set_aside(task.folder, task.groups[0].after, self._number)
         self._letters: dict[int, Letter] = {}
+        self._asked = Asked(task, node.spec.id, self._first)
 
     def run(self) -> dict[str, Any]:
         """Does what is left of the chunk and answers counts.
@@ -107,23 +121,32 @@ class Chunk:
         except (StepError, RetryAfter, KeyboardInterrupt):
             self._keep_letters()
             self._task.folder.write_lines(self._kept, [[idx, self._done[idx]] for idx in sorted(self._done)])
+            self._asked.keep(self._kept)
             raise
         records = self._source.part(self._number)
         results = [self._done.get(self._first + at) for at in range(len(records))]
         self._keep_letters()
         self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
+        self._asked.keep(part_name(self._node.spec.id, self._number))
         self._task.folder.delete(self._kept)
         self._progress.end(len(results))
         return self._answer(results)
 
     def _earlier(self) -> list[list[Any]]:
-        return self._task.folder.read_lines(self._kept) if self._task.folder.exists(self._kept) else []
+        found = find_partial(self._task, self._kept)
+        if found:
+            self._origin = found.split("/")[1] if found != self._kept else ""
+            lines = self._task.folder.read_lines(found)
+            self._asked.reused |= {idx for idx, result in lines if result is not None and found != self._kept}
+            return lines
+        return [[*each] for each in others(self._task, self._rows, self._node.spec.id, self._number).items()]
 
     def _earlier_letters(self) -> dict[int, Letter]:
         """The letters of what is finished. One of a record that is not will be made anew, or not."""
         if not (self._done and says_dead_letter(self._node.spec)):
             return {}
-        found = chunk_letters(self._task.folder, self._node.spec.id, self._number)
+        run = self._origin and f"/{self._origin}/"
+        found = chunk_letters(self._task.folder, self._node.spec.id, self._number, run)
         return {letter["record"]: letter for letter in found if letter["record"] in self._done}
 
     def _keep_letters(self) -> None:
@@ -132,8 +155,11 @@ class Chunk:
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()
-        tally.counts.update(self._node.prepared.outcome(each) for each in results if each is not None)
-        failed, before = len(self._letters), len(self._before)
+        outcome, reused = self._node.prepared.outcome, self._asked.reused
+        found = [(idx, each) for idx, each in enumerate(results, self._first) if self._task.picks_record(idx)]
+        tally.counts.update(REUSED if idx in reused else outcome(each) for idx, each in found if each is not None)
+        failed, before = len(self._letters), sum(map(self._task.picks_record, self._before))
+        results = [each for _, each in found]
         left_out = sum(each is None for each in results) - failed - before
         tally.counts.update(+Counter({FAILED: failed, FAILED_BEFORE: before, LEFT_OUT: left_out}))
         tally.keep(self._task.folder, self._task.chunk, self._node.spec.id)
@@ -176,7 +202,10 @@ class Chunk:
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return perform(self._node, scope, self._executor, idx, most_slept=WAITED_S)
+            intent = planned(self._node, scope, idx)
+            return self._asked.answer(
+                idx, intent, lambda: carry_out(self._node, intent, self._executor, idx, most_slept=WAITED_S)
+            )
         except StepError as problem:
             self._set_aside(problem, idx, scope)
             return None

@@ -89,10 +89,11 @@ class LiveExecutor:
             database.limit(statement_s=seconds, idle_s=seconds if begin.calls else None)
             for table in begin.locks:
                 database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
-            earlier = ledger.claim(str(begin.work)) if ledger else None
+            earlier = ledger.claim(str(begin.work), begin.again) if ledger else None
             unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
             if not earlier:
                 self._folder = unit.folder
+                unit.before = ledger.records(*begin.records, str(begin.work), begin.again) if ledger and begin.records else {}
             yield unit
             if ledger and not earlier:
                 ledger.keep(unit.keep())

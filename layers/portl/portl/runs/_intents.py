@@ -82,6 +82,17 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What holds for a unit that may have been done before, in a run that goes on from an earlier one.
+
+    ``changed``: it was done there on something else; ``repeatable``: done once more it leaves nothing twice.
+    """
+
+    changed: bool
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
     """A transaction begins, and takes the tables' advisory locks in name order; ``unit`` names it."""
 
@@ -93,6 +104,9 @@ class Begin:
     """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
     calls: bool = False
     """Whether an API or a function is called while it is open, for which the server has to wait."""
+    again: Again | None = None
+    records: tuple[int, int] | None = None
+    """The first and the last index of its records, which replays may have done one by one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,9 @@ def letters_name(step_id: str, chunk: int) -> str:
     return f"{FOLDER}/{step_id}/{chunk:05d}.jsonl"
 
 
-def chunk_letters(folder: RunFolder, step_id: str, chunk: int) -> list[Letter]:
-    """The letters of a step for one chunk, in the records' order."""
-    name = letters_name(step_id, chunk)
+def chunk_letters(folder: RunFolder, step_id: str, chunk: int, run: str = "") -> list[Letter]:
+    """The letters of a step for one chunk, in the records' order; ``run`` is ``/<id>/`` of another run that has them."""
+    name = f"{run}{letters_name(step_id, chunk)}"
     return folder.read_lines(name) if folder.exists(name) else []
 
 

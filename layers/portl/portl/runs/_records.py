@@ -13,6 +13,7 @@ from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
 from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
+from portl.runs._intents import Intent
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -89,8 +90,20 @@ def perform(node: Node, scope: Scope, executor: Executor, idx: int | None, *, mo
     Raises:
         StepError: placed at the step and the record.
     """
+    return carry_out(node, planned(node, scope, idx), executor, idx, most_slept=most_slept)
+
+
+def planned(node: Node, scope: Scope, idx: int | None) -> Intent:
+    """What a step is about to do for one record; raises as ``perform``."""
     try:
-        intent = node.prepared.plan(scope)
+        return node.prepared.plan(scope)
+    except StepError as problem:
+        raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
+
+
+def carry_out(node: Node, intent: Intent, executor: Executor, idx: int | None, *, most_slept: float) -> Any:
+    """Does what a step has planned; arguments and errors as of ``perform``."""
+    try:
         executor.note(intent, step_id=node.spec.id, record=idx)
         # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
         retry = None if node.spec.connects_to in DATABASES else node.spec.retry

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from portl.runs._begin import Run, begin_run, load_run
 from portl.runs._effects import Executor, effects
 from portl.runs._folder import RunFolder
 from portl.runs._results import StepsView
-from portl.runs._rows import Rows, RowsReader
+from portl.runs._rows import Rows, RowsReader, whole_list
 from portl.runs._specs import SPEC_REFERENCE, read_spec
 from portl.stores import Store
 
@@ -57,10 +57,14 @@ class Task:
     begins: bool
     context: LambdaContext
     mask: tuple[str, str] | None = None
+    picks: frozenset[int] | None = None
+    """In a replay, the indexes of the records to do; None: all of them."""
     locks: tuple[str, ...] = ()
     unit: str = ""
     caught: Mapping[str, Any] = field(default_factory=dict)
     """What a Catch saw of the Task before: ``error`` as Step Functions tells it, ``attempts``."""
+    connection_specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """As the job writes them, their variables and secrets not resolved."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
@@ -81,6 +85,16 @@ class Task:
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
         return self._sources.setdefault(rows.ref, RowsReader(self.folder, rows))
+
+    def parts(self, rows: Rows) -> Sequence[int]:
+        """The parts of a list that the Task goes over: its chunk, or all that hold a record to do."""
+        if self.chunk is not None:
+            return [self.chunk]
+        return range(rows.chunks) if self.picks is None else sorted({idx // rows.size for idx in self.picks})
+
+    def picks_record(self, idx: int) -> bool:
+        """Whether a record is to be done, as far as a replay says."""
+        return self.picks is None or idx in self.picks
 
     def remaining(self) -> float:
         """Seconds until the function is stopped."""
@@ -137,19 +151,24 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     payload = Payload(event)
     given = effects()
     folder = given.folder(payload.run_id)
+    groups, chunk, picks = _picked(folder, payload.groups(folder.root), payload.chunk)
     if "begin" in event:
         run = begin_run(folder, event["run"]["started_at"], event["run"]["input"], decode_spec(event["begin"]))
     else:
         run = load_run(folder)
+    if run.origin is not None and run.origin.picks is not None:
+        folder.behind = run.origin.bases
     run = given.run(run)
-    connections = given.connections({name: decode_spec(spec) for name, spec in event.get("connections", {}).items()})
+    specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
+    connections = given.connections(specs)
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(
         folder=folder,
         run=run,
-        groups=payload.groups(folder.root),
-        chunk=payload.chunk,
+        groups=groups,
+        chunk=chunk,
+        picks=picks,
         connections=connections,
         executor=given.executor(folder, run, connections, chunk_size),
         reads=event.get("reads", {}),
@@ -159,4 +178,17 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
         caught=event.get("caught", {}),
+        connection_specs=specs,
     )
+
+
+_Groups = tuple[Group, ...]
+
+
+def _picked(folder: RunFolder, groups: _Groups, chunk: int | None) -> tuple[_Groups, int | None, frozenset[int] | None]:
+    """The groups with their whole lists, the chunk's own number, and the records to do, where a replay picked some."""
+    picks = [folder.read(group.rows.pick) for group in groups if group.rows is not None and group.rows.pick]
+    if not picks:
+        return groups, chunk, None
+    whole = tuple(group if group.rows is None else replace(group, rows=whole_list(group.rows)) for group in groups)
+    return whole, None if chunk is None else picks[0]["parts"][chunk], frozenset(picks[0]["records"])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
 from portl.jobs import CALLS, DATABASES
 from portl.runs._aside import UnitLetters, Walk, as_before, count_failed, count_failed_before
 from portl.runs._drivers import Load, answer_of
-from portl.runs._intents import Begin
-from portl.runs._letters import Addressed
+from portl.runs._intents import Again, Begin
+from portl.runs._letters import Addressed, Letter, is_set_aside
 from portl.runs._progress import Progress
 from portl.runs._records import (
     LEFT_OUT,
@@ -27,10 +27,11 @@ from portl.runs._records import (
     takes,
 )
 from portl.runs._results import StepsView, kept_result, part_name
+from portl.runs._reuse import changed
 from portl.runs._rows import Rows
-from portl.runs._steptype import StepType
 from portl.runs._task import Task
-from portl.runs._work import may_write, work_hash
+from portl.runs._units import REPLAYED, Unit
+from portl.runs._work import may_write, repeatable, work_hash
 
 Keep = Callable[[str, Any], None]
 """Takes the result of a step, by its id."""
@@ -41,32 +42,19 @@ JUDGED_AFTER_S = 30.0
 """How long a transaction runs before its speed tells whether it will fit."""
 
 
-def run_transaction(task: Task, load: Load) -> dict[str, Any]:
-    """Runs the Task's groups, record by record, and commits them together.
-
-    Raises:
-        StepError: the first record that failed, or the connection; everything is rolled back.
-        RunError: R110, the transaction will not fit into its function's time.
-    """
-    return Transaction(task, load).run()
-
-
-def single_step(task: Task, step_type: StepType) -> dict[str, Any]:
-    """Runs a database step that stands alone: its chunk, or its one record, is a transaction."""
-    return run_transaction(task, lambda _: step_type)
-
-
 class Transaction:
     """A transaction under way."""
 
-    def __init__(self, task: Task, load: Load) -> None:
+    def __init__(self, task: Task, load: Load, fingerprint: str) -> None:
         self._task = task
+        self._fingerprint = fingerprint
         self._executor = task.executor
         self._groups = [(group, tuple(make_node(step, task, load) for step in group.steps)) for group in task.groups]
         self._tallies: dict[str, Tally] = {}
         self._started = time.monotonic()
         self._finished = 0
         self._made: dict[str, Rows] = {}
+        self._before: Mapping[int, str] = {}
         self._aside = UnitLetters(task, tuple(self._nodes()))
         self._database = self._connection()
 
@@ -74,19 +62,38 @@ class Transaction:
         """Begins, does every group, commits; any failure rolls back."""
         task = self._task
         work = work_hash(task) if may_write(task) else None
-        calls = any(each.spec.connects_to in CALLS for each in self._nodes())
-        begin = Begin(self._database, task.name, task.locks, task.chunk, work, calls)
         run = task.folder
-        with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
-            if not unit.done:
-                task.folder = unit.folder
-                unit.answer = self._work()
+        unit = self.commit(self.begin(task.name, task.chunk, work, self.again(), self._records()))
         unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
         self._aside.publish(unit, run)
         for step_id, counts in unit.answer["stats"].items():
             Tally(as_before(counts) if unit.done else Counter(counts)).keep(run, task.chunk, step_id)
         answer: dict[str, Any] = unit.answer["answer"]
         return answer
+
+    def begin(
+        self, unit: str, chunk: int | None, work: str | None, again: Again | None, records: tuple[int, int] | None = None
+    ) -> Begin:
+        """How the transaction begins; the arguments as of ``Begin``."""
+        calls = any(each.spec.connects_to in CALLS for each in self._nodes())
+        return Begin(self._database, unit, self._task.locks, chunk, work, calls, again, records)
+
+    def commit(self, begin: Begin) -> Unit:
+        """Does every group in one transaction, or finds that it is done; raises as ``run``."""
+        with self._executor.transaction(begin, self._task.remaining() - MARGIN_S) as unit:
+            if not unit.done:
+                self._before = unit.before
+                self._task.folder = unit.folder
+                unit.answer = self._work()
+        return unit
+
+    def letter(self, problem: StepError, addressed: Addressed, idx: int) -> Letter | None:
+        """The letter of a record that a replay could not do; None where its step keeps none aside for that."""
+        failed = next((node for node in self._nodes() if node.spec.id == problem.place.step), None)
+        if failed is None or not is_set_aside(failed.spec, problem, waits=False):
+            return None
+        first = next(self._nodes()).spec.id
+        return addressed.letter(problem, step=failed.spec.id, record=idx, **{"from": first, "request": None})
 
     def _work(self) -> dict[str, Any]:
         for group, nodes in self._groups:
@@ -108,6 +115,13 @@ class Transaction:
             for node in nodes:
                 yield node
                 yield from node.inner
+
+    def again(self) -> Again | None:
+        """What holds when the unit was done before, in a run that goes on from an earlier one."""
+        if self._task.run.origin is None:
+            return None
+        specs = [each.spec for each in self._nodes()]
+        return Again(changed=changed(self._task, self._fingerprint), repeatable=repeatable(specs))
 
     def _connection(self) -> str:
         for each in self._nodes():
@@ -135,7 +149,7 @@ class Transaction:
 
     def _over(self, rows: Rows, nodes: tuple[Node, ...], after: tuple[str, ...]) -> None:
         steps = self._task.view(rows)
-        parts = range(rows.chunks) if self._task.chunk is None else [self._task.chunk]
+        parts = self._task.parts(rows)
         ids = [each.spec.id for node in nodes for each in (node, *node.inner)]
         progress, begun = Progress([node.spec.id for node in nodes], self._task.chunk, rows.count), self._finished
         for part in parts:
@@ -158,9 +172,11 @@ class Transaction:
         steps.fresh.update({step_id: {} for step_id in ids})
         for at, record in enumerate(records):
             idx = part * rows.size + at
+            if not self._task.picks_record(idx):
+                continue
             if idx in before:
                 count_failed_before(self._tallies, nodes)
-            elif inside(idx):
+            elif inside(idx) and not self._was_replayed(idx, rows, steps, ids):
                 self._record(nodes, base, record, idx, steps, addressed)
                 yield at + 1
         for step_id in ids:
@@ -168,6 +184,25 @@ class Transaction:
             lines = [results.get(part * rows.size + at) for at in range(len(records))]
             self._task.folder.write_lines(part_name(step_id, part), lines)
         self._finished += len(records)
+
+    def _records(self) -> tuple[int, int] | None:
+        """The indexes of a chunk's records: a unit over all records commits as a whole, and has none by themselves."""
+        rows = self._task.groups[0].rows
+        if rows is None or self._task.chunk is None:
+            return None
+        first = self._task.chunk * rows.size
+        return first, first + rows.size - 1
+
+    def _was_replayed(self, idx: int, rows: Rows, steps: StepsView, ids: list[str]) -> bool:
+        """Whether a replay has committed the record by itself; its results are then those of the replay."""
+        at = self._before.get(idx)
+        if at is None:
+            return False
+        for step_id in ids:
+            name = f"{at}/{part_name(step_id, idx // rows.size)}"
+            steps.fresh[step_id][idx] = self._task.folder.read_lines(name)[idx % rows.size]
+            self._tallies.setdefault(step_id, Tally()).counts[REPLAYED] += 1
+        return True
 
     def _record(
         self, nodes: tuple[Node, ...], base: dict[str, Any], record: Any, idx: int, steps: StepsView, addressed: Addressed

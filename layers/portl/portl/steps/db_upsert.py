@@ -33,6 +33,10 @@ class DbUpsert(WriteSpec):
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"id", "was_inserted"}))
 
+    def repeatable(self) -> bool:
+        """See StepSpec."""
+        return self.conflict != "fail"
+
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """Key columns stand in the mapping; ``newer_by`` goes with ``merge_newer``."""
         for field, names in (("key", self.key), ("update_columns", self.update_columns or [])):
