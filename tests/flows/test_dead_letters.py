@@ -228,6 +228,10 @@ def test_a_second_run_of_the_key_finds_the_letters_of_a_unit_that_is_answered_as
     again = run(steps, given, head=head + SCOPE_CHUNK)
     assert [(letter["step"], letter["record"], letter["at"]) for letter in again.letters] == first.told("step", "record", "at")
     assert again.counts["second"] == {"answered as before": 2, "failed": 1}
+    replayed = first.folder / "replayed" / "second" / "2.json"
+    replayed.parent.mkdir(parents=True)
+    replayed.write_text('{"run": "another"}', "utf-8")
+    assert run(steps, given, head=head + SCOPE_CHUNK).letters == []
     assert (len(first.letters), query(U)) == (1, [("a", "a"), ("b", "b")])
 
 

@@ -19,6 +19,7 @@ from portl.runs._letters import (
     Addressed,
     Letter,
     chunk_letters,
+    is_open,
     is_set_aside,
     keep_letters,
     letters_name,
@@ -103,28 +104,25 @@ class UnitLetters:
             keep_letters(self._task.folder, step_id, self._task.chunk or 0, letters)
 
     def publish(self, unit: Unit, run: RunFolder) -> None:
-        """Lets the run find the letters of the attempt that counts; of one of another run, those that are still open there."""
-        chunk = self._task.chunk or 0
-        origin = unit.at.split("/")[1] if unit.at else run.run_id
-        for step_id in self._own if unit.at else ():
-            name = letters_name(step_id, chunk)
-            if unit.done and origin != run.run_id and run.exists(f"/{origin}/{name}"):
-                at = f"/{origin}/{name}"
-            else:
-                at = f"{unit.at}/{name}"
-            keep_letters(run, step_id, chunk, run.read_lines(at) if run.exists(at) else [])
-        if origin != run.run_id:
-            for step_id, part, records in unit.answer.get("left", ()):
-                self._inherit(run, origin, step_id, part, records)
+        """Lets the run find the letters of the attempt that counts; of an attempt of another run, those still open there."""
+        if not unit.at:
+            return  # a plan: what it makes is in its place already
+        chunk, origin = self._task.chunk or 0, unit.at.split("/")[1]
+        for step_id in self._own:
+            name = f"{unit.at}/{letters_name(step_id, chunk)}"
+            found = run.read_lines(name) if run.exists(name) else []
+            keep_letters(run, step_id, chunk, [letter for letter in found if is_open(run, origin, letter)])
+        for step_id, part, records in unit.answer.get("left", ()) if origin != run.run_id else ():
+            self._inherit(run, origin, step_id, part, records)
 
     def _inherit(self, run: RunFolder, origin: str, step_id: str, part: int, records: list[int]) -> None:
         """The unit committed without these records; where their letters are open in that run, they are in this one."""
         name = f"/{origin}/{letters_name(step_id, part)}"
         here = set_aside(run, [each for group in self._task.groups for each in group.after], part)
-        missing = set(records) - here
-        found = [letter for letter in (run.read_lines(name) if run.exists(name) else []) if letter["record"] in missing]
-        if found:
-            keep_letters(run, step_id, part, [*chunk_letters(run, step_id, part), *found])
+        found = [letter for letter in (run.read_lines(name) if run.exists(name) else []) if letter["record"] not in here]
+        missing = [letter for letter in found if letter["record"] in records and is_open(run, origin, letter)]
+        if missing:
+            keep_letters(run, step_id, part, [*chunk_letters(run, step_id, part), *missing])
 
 
 def count_failed(tallies: dict[str, Tally], walk: Walk, nodes: tuple[Node, ...]) -> None:

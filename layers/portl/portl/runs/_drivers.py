@@ -212,7 +212,7 @@ class Chunk:
 
     def _set_aside(self, problem: StepError, idx: int, scope: Mapping[str, Any] | None) -> None:
         """Makes a letter of a record that failed, or raises its error, placed; no scope: nothing was to go out yet."""
-        step_id, addressed = self._node.spec.id, Addressed(self._source, self._rows)
+        step_id, addressed = self._node.spec.id, Addressed(self._source, self._rows, self._task.folder.run_id)
         if not is_set_aside(self._node.spec, problem, waits=True):
             raise problem.at(addressed.place(idx, step_id))
         request = request_of(self._node, scope, self._executor, idx) if scope is not None else None

@@ -5,6 +5,7 @@
     step      the step that failed            record    the record's index in its batch, from 0
     file      the file it came from           line      and the line there, from 1; both only where there is one
     error     {outcome, code, message, hint, place, detail}, as a failed run keeps it
+    run       the run that wrote it
     attempt   how many attempts were made     at        when, as ISO 8601 in UTC
     from      the first step to do again      value     the record
     request   what would have gone out: an intent's document, or null when there was none
@@ -31,6 +32,8 @@ from portl.values import redact, to_json
 Letter = dict[str, Any]
 
 FOLDER = "dead"
+REPLAYS = "replayed"
+"""``replayed/<step>/<record>.json`` of a run says which run has brought the record of a letter through since."""
 FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
 """What a record counts as: at the step that failed, at steps behind it, at steps of its unit that were taken back."""
 NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111", "L103", "L107", "L109"})
@@ -65,8 +68,8 @@ def request_of(node: Node, scope: Scope, executor: Executor, idx: int) -> dict[s
 class Addressed:
     """The records of one list, as their letters name them."""
 
-    def __init__(self, source: RowsReader, rows: Rows) -> None:
-        self._source, self._rows = source, rows
+    def __init__(self, source: RowsReader, rows: Rows, run_id: str) -> None:
+        self._source, self._rows, self._run_id = source, rows, run_id
 
     def place(self, idx: int, step_id: str | None = None) -> Place:
         """Where a record comes from."""
@@ -87,7 +90,7 @@ class Addressed:
         told["error"]["place"] = {**(told["error"]["place"] if mine else {}), **known}
         came = {name: known[name] for name in ("file", "line") if name in known}
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return {"step": step, "record": record, **came, "at": moment, **told}
+        return {"step": step, "record": record, **came, "run": self._run_id, "at": moment, **told}
 
 
 def letters_name(step_id: str, chunk: int) -> str:
@@ -107,6 +110,11 @@ def keep_letters(folder: RunFolder, step_id: str, chunk: int, letters: Iterable[
     name = letters_name(step_id, chunk)
     if found or folder.exists(name):
         folder.write_lines(name, found)
+
+
+def is_open(folder: RunFolder, run_id: str, letter: Letter) -> bool:
+    """Whether no replay of that run has brought the record through since."""
+    return not folder.exists(f"/{run_id}/{REPLAYS}/{letter['step']}/{letter['record']}.json")
 
 
 def set_aside(folder: RunFolder, step_ids: Sequence[str], chunk: int) -> frozenset[int]:
