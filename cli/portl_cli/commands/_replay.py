@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from portl_cli.commands._letters import letters_of
 from portl_cli.commands._project import Project, compiled, find_project, job_file, runs_folder
 from portl_cli.commands._resume import refuse_running
 from portl_cli.commands._settled import settle
-from portl_cli.compile import DoneStep, tasks_in_order
+from portl_cli.compile import Compiled, DoneStep, tasks_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def replay_of(root: Path, job: Job, run: str, step: str, records: Sequence[int])
         raise click.UsageError(f"{problem}; {problem.hint}") from None
     redo, source = _redo(job, step)
     _in_list(folder, run, source, records)
+    _not_aside_before(root / run, redo, source, job, records)
     return Replay(run, step, tuple(sorted(set(records))), redo, source)
 
 
@@ -90,6 +92,15 @@ def _in_list(folder: RunFolder, run: str, source: str, records: Sequence[int]) -
     beyond = [record + 1 for record in records if not 0 <= record < count]
     if beyond:
         raise click.UsageError(f"there is no record {beyond[0]:,}: {source} made {count:,} in {run}")
+
+
+def _not_aside_before(folder: Path, redo: Sequence[str], source: str, job: Job, records: Sequence[int]) -> None:
+    """A record that failed earlier has no results there to go on with."""
+    over = {each.id for steps in tasks_in_order(job) for each in steps if each.source == source} - {*redo}
+    for letter in letters_of(folder):
+        if letter["record"] in records and letter["from"] in over:
+            text = f"record {letter['record'] + 1:,} was kept aside at {letter['step']} and has no results from there on"
+            raise click.UsageError(f"{text}: replay it with --step {letter['from']}")
 
 
 def _count(folder: RunFolder, source: str) -> int | None:
@@ -175,14 +186,13 @@ def command(
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
       portl runs replay last --step announce_resource --item 3 --plan
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
-    from portl_cli.commands.plan import show_compiled
-    from portl_cli.commands.run import Manner, run_compiled
-
     if all_failed == bool(step and items):
         raise click.UsageError("name records with --step STEP --item N, or say --all-failed")
-    root = runs_folder(find_project(start))
+    around = find_project(start)
+    root = runs_folder(around)
+    os.environ["PORTL_RUNS"] = str(root)  # the replay stands beside its run, wherever its job's file is
     run = find_run(root, run)
-    file = job_of(root, run, find_project(start), told)
+    file = job_of(root, run, around, told)
     project, found = compiled(file)
     if all_failed:
         wanted = failed_replays(root, found.job, run)
@@ -190,16 +200,26 @@ def command(
         wanted = [replay_of(root, found.job, run, str(step), [item - 1 for item in items])]
     if not wanted:
         click.echo(f"no record of {run} is kept aside")
-    for replay in wanted:
-        if plans:
-            code = show_compiled(project, found, file, replay.input, sample=len(replay.records), demo=demo, as_json=as_json)
-        else:
-            manner = Manner(demo=demo, as_json=as_json, host=host, time_scale=time_scale)
-            ran = run_compiled(project, found, file, replay.input, manner, replay.command)
-            code = ran.code
-            if code == 0:
-                through = set(replay.records) - {letter["record"] for letter in letters_of(ran.folder)}
-                settle(root / run, through, ran.folder.name)
-        if code:
-            return code
-    return 0
+    one = _plan if plans else _do
+    codes = (one(project, found, file, replay, demo, as_json, host, time_scale) for replay in wanted)
+    return next((code for code in codes if code), 0)
+
+
+def _plan(project: Project, found: Compiled, file: Path, replay: Replay, demo: bool, as_json: bool, *_: Any) -> int:
+    from portl_cli.commands.plan import show_compiled
+
+    return show_compiled(project, found, file, replay.input, sample=len(replay.records), demo=demo, as_json=as_json)
+
+
+def _do(
+    project: Project, found: Compiled, file: Path, replay: Replay, demo: bool, as_json: bool, host: HostName, time_scale: float
+) -> int:
+    """Does a replay, and settles the letters of the records that it brought through."""
+    from portl_cli.commands.run import Manner, run_compiled
+
+    manner = Manner(demo=demo, as_json=as_json, host=host, time_scale=time_scale)
+    ran = run_compiled(project, found, file, replay.input, manner, replay.command)
+    if ran.code == 0:
+        failed = {letter["record"] for letter in letters_of(ran.folder)}
+        settle(runs_folder(project) / replay.run, set(replay.records) - failed, ran.folder.name)
+    return ran.code

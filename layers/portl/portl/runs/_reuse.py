@@ -10,7 +10,7 @@ from typing import Any
 
 from portl.errors import Place, RunError
 from portl.runs._fingerprint import step_ids
-from portl.runs._letters import FAILED, FAILED_BEFORE, ROLLED_BACK, chunk_letters, keep_letters
+from portl.runs._letters import FAILED, FAILED_BEFORE, ROLLED_BACK, chunk_letters, is_open, keep_letters
 from portl.runs._records import LEFT_OUT
 from portl.runs._rows import Rows, pick_records
 from portl.runs._task import Task
@@ -138,8 +138,10 @@ def _take(task: Task, base: str) -> None:
     for step_id in step_ids(task):
         lead_to(task.folder, found_in(task.folder, base, step_id, task.chunk), step_id, task.chunk)
         letters = chunk_letters(task.folder, step_id, task.chunk or 0, f"/{base}/")
-        left = [letter for letter in letters if letter["record"] not in (task.picks or ())]  # a replay does these again
-        if left:
+        left = [
+            letter for letter in letters if letter["record"] not in (task.picks or ()) and is_open(task.folder, base, letter)
+        ]
+        if left:  # those of the records that a replay does are not: it does them again
             keep_letters(task.folder, step_id, task.chunk or 0, left)
         stats = f"stats/{step_id}/{file}.json"
         counts = task.folder.find(f"/{base}/{stats}")
