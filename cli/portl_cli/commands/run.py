@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from portl.errors import SetupError
+from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
 from portl.values import redact
@@ -79,8 +80,7 @@ def command(
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
     given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
-    run_folder = _make_run_folder(project, found.job.job, intents=intents, time_scale=time_scale)
-    keep_specs(open_store(str(run_folder.parent)), found.specs)
+    run_folder = _make_run_folder(project, found, intents=intents, time_scale=time_scale)
     folder = job_file(job).parent
     chosen: HostName = "isolate" if isolate else host
     bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
@@ -92,11 +92,7 @@ def command(
     ):
         display.say(f"run {run_folder.name}")
         display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
-        served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
-        if init_db or served:
-            display.say(f"tables from {apply_schema(found.job, folder).name}")
-        if served and (rows := apply_sample_rows(found.job, folder)):
-            display.say(f"rows from {rows.name}")
+        _fill(found.job, folder, around, display, init_db=init_db)
         watched = Watch(found, run_folder, display)
         try:
             ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
@@ -110,9 +106,9 @@ def command(
     return _conclude_json(told, display) if as_json else _conclude(told)
 
 
-def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
-    """A new run's folder, and what its functions find in their environment of it."""
-    run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+def _make_run_folder(project: Project, found: Compiled, *, intents: bool, time_scale: float) -> Path:
+    """A new run's folder, what its functions find in their environment of it, and the specs they read beside it."""
+    run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = runs_folder(project) / run_id
     try:
         run_folder.mkdir(parents=True)
@@ -123,7 +119,17 @@ def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: f
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
     os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     return run_folder
+
+
+def _fill(job: Job, folder: Path, around: Surroundings, display: Display, *, init_db: bool) -> None:
+    """Makes the job's tables where that is asked for, and in a database of ours puts its rows into them."""
+    served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
+    if init_db or served:
+        display.say(f"tables from {apply_schema(job, folder).name}")
+    if served and (rows := apply_sample_rows(job, folder)):
+        display.say(f"rows from {rows.name}")
 
 
 def _execute(

@@ -101,6 +101,12 @@ CODES: dict[str, Code] = {
         "_rules/braces.py",
         "warning",
     ),
+    "J104": Code(
+        "a helper or test is called with other arguments than it takes",
+        "The helper needs an argument that is not given, or is given one that it does not know. Every record would fail by it.",
+        "Give it the arguments that the message names; those in [ ] may be left out.",
+        "_rules/expressions.py",
+    ),
     "J201": Code(
         "an expression reads a step that does not exist",
         "No step has this id or save_as.",
