@@ -196,6 +196,13 @@ CODES: dict[str, Code] = {
         "of somebody else.",
         "_rules/functions.py",
     ),
+    "J215": Code(
+        "a batch goes over records that are made in a branch",
+        "Rows of a csv.read or a db.query_many are read in chunks, and the state machine names the step that made them. Behind "
+        "a conditional it is not known whether that step ran, or which of two that share a save_as.",
+        "Put a batch into each branch, or decide by an expression in one step: its path, its SQL.",
+        "_rules/batches.py",
+    ),
     "J301": Code(
         "a transaction would need two databases",
         "A transaction lives on one connection; two databases cannot commit as one.",

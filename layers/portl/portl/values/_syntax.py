@@ -145,7 +145,10 @@ class Reading:
         at = self._place(node.name)
         self._known("test", node.name, self.sandbox.tests, at)
         self._plain(node)
-        self._fits(node.name, self.sandbox.tests[node.name], [node.node, *node.args], node.kwargs, at)
+        test = cast(
+            "Callable[..., Any]", self.sandbox.tests[node.name]
+        )  # Jinja declares some of them as no more than functions
+        self._fits(node.name, test, [node.node, *node.args], node.kwargs, at)
         node.args = [self.strict(each) for each in node.args]
         node.kwargs = self._named(node.kwargs)
         return node
