@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from portl.errors import SetupError
+from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
 from portl.values import redact
@@ -130,8 +131,7 @@ def run_compiled(
     project: Project, found: Compiled, file: Path, given: dict[str, Any], manner: Manner, again: str | None = None
 ) -> Ran:
     """Runs a job with an input, and tells how it ended. ``again`` is the command to go on with when it does not end well."""
-    run_folder = _make_run_folder(project, found.job.job, intents=manner.intents, time_scale=manner.time_scale)
-    keep_specs(open_store(str(run_folder.parent)), found.specs)
+    run_folder = _make_run_folder(project, found, intents=manner.intents, time_scale=manner.time_scale)
     demo, limits = manner.demo, manner.limits
     with (
         closing(display_for(as_json=manner.as_json)) as display,
@@ -141,11 +141,7 @@ def run_compiled(
     ):
         display.say(f"run {run_folder.name}")
         display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
-        served = "postgres" in around.served.values() and (file.parent / SCHEMA).is_file()
-        if manner.init_db or served:
-            display.say(f"tables from {apply_schema(found.job, file.parent).name}")
-        if served and (rows := apply_sample_rows(found.job, file.parent)):
-            display.say(f"rows from {rows.name}")
+        _fill(found.job, file.parent, around, display, init_db=manner.init_db)
         watched = Watch(found, run_folder, display)
         try:
             ended = _execute(project, found, given, around, watched, SystemClock(manner.time_scale), limits)
@@ -160,9 +156,9 @@ def run_compiled(
     return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
 
 
-def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: float) -> Path:
-    """A new run's folder, and what its functions find in their environment of it."""
-    run_id = f"{job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+def _make_run_folder(project: Project, found: Compiled, *, intents: bool, time_scale: float) -> Path:
+    """A new run's folder, what its functions find in their environment of it, and the specs they read beside it."""
+    run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = runs_folder(project) / run_id
     try:
         run_folder.mkdir(parents=True)
@@ -173,7 +169,17 @@ def _make_run_folder(project: Project, job: str, *, intents: bool, time_scale: f
     os.environ["PORTL_LOG"] = str(run_folder / "log.jsonl")
     os.environ["PORTL_TIME_SCALE"] = str(time_scale)
     os.environ["PORTL_INTENTS"] = str(run_folder / "intents.jsonl") if intents else ""
+    keep_specs(open_store(str(run_folder.parent)), found.specs)
     return run_folder
+
+
+def _fill(job: Job, folder: Path, around: Surroundings, display: Display, *, init_db: bool) -> None:
+    """Makes the job's tables where that is asked for, and in a database of ours puts its rows into them."""
+    served = "postgres" in around.served.values() and (folder / SCHEMA).is_file()
+    if init_db or served:
+        display.say(f"tables from {apply_schema(job, folder).name}")
+    if served and (rows := apply_sample_rows(job, folder)):
+        display.say(f"rows from {rows.name}")
 
 
 def _execute(

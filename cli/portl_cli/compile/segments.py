@@ -117,9 +117,16 @@ class Segmenter:
             if first.batch is not None:
                 yield from self._chunks(group)
             elif first.branches():
-                yield Decision(first, tuple((name, tuple(self._parts(inner))) for name, inner in first.branches()))
+                yield Decision(first, tuple((name, self._branch(inner)) for name, inner in first.branches()))
             else:
                 yield Single(first)
+
+    def _branch(self, steps: Sequence[StepSpec]) -> tuple[Segment, ...]:
+        """The segments of a branch. What it puts into the run is not there for those who did not come that way."""
+        before = dict(self._items)
+        found = tuple(self._parts(steps))
+        self._items = before
+        return found
 
     def _transaction(self, inside: Sequence[StepSpec]) -> Iterator[Segment]:
         groups: list[tuple[str | None, tuple[StepSpec, ...]]] = []
@@ -144,7 +151,8 @@ class Segmenter:
     def _source(self, step: StepSpec) -> tuple[str, list[Segment]]:
         """The id of the rows a batch goes over, and what must first put them there."""
         named = source_of(step)
-        target = named and next((each for each in walk_steps(self._job.steps) if each.name == named[0]), None)
+        around = _lists_around(self._job.steps, step) if named else ()
+        target = named and next((each for steps in around for each in walk_steps(steps) if each.name == named[0]), None)
         if named and target and target.batch is None and named[1] in target.shape.lists:
             return target.id, []
         expression = step.batch.source if step.batch else ""
@@ -200,6 +208,18 @@ class Segmenter:
             for name, steps in step.branches()
         )
         return Branch(step, inner, mask)
+
+
+def _lists_around(steps: Sequence[StepSpec], step: StepSpec) -> tuple[Sequence[StepSpec], ...]:
+    """The lists of steps that a step stands in, its own first: branches may share a name, and its own branch's is meant."""
+    for each in steps:
+        if each.id == step.id:
+            return (steps,)
+        for _, inner in each.branches():
+            found = _lists_around(inner, step)
+            if found:
+                return (*found, steps)
+    return ()
 
 
 def _with_batch(step: StepSpec, outer: StepSpec) -> StepSpec:

@@ -101,6 +101,12 @@ CODES: dict[str, Code] = {
         "_rules/braces.py",
         "warning",
     ),
+    "J104": Code(
+        "a helper or test is called with other arguments than it takes",
+        "The helper needs an argument that is not given, or is given one that it does not know. Every record would fail by it.",
+        "Give it the arguments that the message names; those in [ ] may be left out.",
+        "_rules/expressions.py",
+    ),
     "J201": Code(
         "an expression reads a step that does not exist",
         "No step has this id or save_as.",
@@ -196,6 +202,13 @@ CODES: dict[str, Code] = {
         "fails, there is nothing that the run could go on with.",
         "Leave on_error out, or give the step a batch.",
         "_rules/dead_letters.py",
+    ),
+    "J216": Code(
+        "a batch goes over records that are made in a branch",
+        "Rows of a csv.read or a db.query_many are read in chunks, and the state machine names the step that made them. Behind "
+        "a conditional it is not known whether that step ran, or which of two that share a save_as.",
+        "Put a batch into each branch, or decide by an expression in one step: its path, its SQL.",
+        "_rules/batches.py",
     ),
     "J301": Code(
         "a transaction would need two databases",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -189,7 +189,7 @@ class Job(Strict):
     triggers: list[dict[str, Any]] = Field(default=[], description="Not in this version.")
 
 
-def walk_steps(steps: tuple[StepSpec, ...] | list[StepSpec]) -> Iterator[StepSpec]:
+def walk_steps(steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
     """Every step, those inside branches included, in the order they stand."""
     for step in steps:
         yield step

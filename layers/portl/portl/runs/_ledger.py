@@ -12,7 +12,7 @@ from typing import Any
 from portl.errors import RunError
 from portl.runs._begin import Run
 from portl.runs._intents import Again
-from portl.runs._own_tables import make_where_missing
+from portl.runs._own_tables import is_there, make_where_missing
 
 TABLE = "portl_ledger"
 CREATE = f"""CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -50,7 +50,7 @@ class Ledger:
 
     def earlier(self) -> tuple[str, str, str] | None:
         """The unit's row as it stands, when there is one: its work, where its answer is kept, and the run that did it."""
-        if self._database.execute("SELECT to_regclass($1)::text", (TABLE,)).rows[0][0] is None:
+        if not is_there(self._database, TABLE):
             return None
         rows = self._database.execute(_EARLIER, self._key).rows
         return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None

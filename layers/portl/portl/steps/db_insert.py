@@ -22,20 +22,16 @@ class Inserting:
     def __init__(self, spec: DbInsert, connections: Connections) -> None:
         self._writing = Writing(spec, connections)
         self._writing.demand()
-        self._columns = self._writing.mapping.columns
-        names = ", ".join(quote_identifier(name) for name in self._columns)
-        places = ", ".join(f"${at}" for at in range(1, len(self._columns) + 1))
+        columns = self._writing.mapping.columns
+        names = ", ".join(quote_identifier(name) for name in columns)
+        places = ", ".join(f"${at}" for at in range(1, len(columns) + 1))
         given = "id" if "id" in self._writing.table else "NULL::text AS id"
         table = quote_identifier(spec.table)
         self._sql = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING {given}"  # noqa: S608 - quoted and bound
 
     def plan(self, scope: Scope) -> Statement | Decide:
         """The statement for one record."""
-        values = self._writing.values(scope)
-        if values is None:
-            return Decide("else")
-        params = tuple(values[name] for name in self._columns)
-        return Statement(self._writing.connection, self._sql, params, "one", self._columns)
+        return self._writing.statement(self._sql, scope)
 
     def result(self, answer: Any) -> Any:
         """``{id}``; null for a record its mapping skipped."""

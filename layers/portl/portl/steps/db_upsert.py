@@ -53,19 +53,13 @@ class Upserting:
     """A db.upsert made ready."""
 
     def __init__(self, spec: DbUpsert, connections: Connections) -> None:
-        self._spec = spec
         self._writing = Writing(spec, connections)
         self._writing.demand()
-        self._columns = self._writing.mapping.columns
-        self._sql = upsert_sql(spec, self._columns, has_id="id" in self._writing.table)
+        self._sql = upsert_sql(spec, self._writing.mapping.columns, has_id="id" in self._writing.table)
 
     def plan(self, scope: Scope) -> Statement | Decide:
         """The statement for one record."""
-        values = self._writing.values(scope)
-        if values is None:
-            return Decide("else")
-        params = tuple(values[name] for name in self._columns)
-        return Statement(self._writing.connection, self._sql, params, "one", self._columns)
+        return self._writing.statement(self._sql, scope)
 
     def result(self, answer: Any) -> Any:
         """``{id, was_inserted}``, with what happened; null for a record its mapping skipped."""
