@@ -16,9 +16,11 @@ from portl.runs._intents import (
     Intent,
     Invocation,
     KeepRecords,
+    Merge,
     Noted,
     ReadRecords,
     Request,
+    Stage,
     Statement,
     document,
     with_key,
@@ -30,6 +32,20 @@ from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
+from portl.runs._stage_driver import run_stage
+from portl.runs._staged import (
+    INDEX,
+    INSERTED,
+    LOST,
+    STAGE,
+    UNCHANGED,
+    UPDATED,
+    Keyed,
+    Lot,
+    Stageable,
+    StagedWrite,
+)
+from portl.runs._staged_commit import run_commit
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._transaction import REPLAYED, run_transaction, single_step
@@ -38,6 +54,9 @@ from portl.runs._units import Unit, earlier_unit
 __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
+    "INDEX",
+    "INSERTED",
+    "LOST",
     "MAX_CHUNKS",
     "NEW_KEY",
     "OUTBOX",
@@ -45,6 +64,9 @@ __all__ = [
     "REPLAYED",
     "SPECS",
     "SPEC_REFERENCE",
+    "STAGE",
+    "UNCHANGED",
+    "UPDATED",
     "Begin",
     "CallKey",
     "Commit",
@@ -54,10 +76,13 @@ __all__ = [
     "Intent",
     "Invocation",
     "KeepRecords",
+    "Keyed",
     "LambdaContext",
     "Ledger",
     "LiveEffects",
     "Load",
+    "Lot",
+    "Merge",
     "Noted",
     "Prepared",
     "ReadRecords",
@@ -68,6 +93,9 @@ __all__ = [
     "Run",
     "RunFolder",
     "Scope",
+    "Stage",
+    "Stageable",
+    "StagedWrite",
     "Statement",
     "StepType",
     "Task",
@@ -82,6 +110,8 @@ __all__ = [
     "prepare_outbox",
     "read_params",
     "read_records",
+    "run_commit",
+    "run_stage",
     "run_step",
     "run_transaction",
     "scaled",

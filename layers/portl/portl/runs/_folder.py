@@ -72,6 +72,10 @@ class RunFolder:
         """Puts a list as JSON Lines."""
         self._store.write(self._path(name), b"".join(dump(value) + b"\n" for value in values))
 
+    def write_dumped(self, name: str, lines: list[str]) -> None:
+        """The same of values that are JSON text already, each on one line."""
+        self._store.write(self._path(name), "".join(f"{line}\n" for line in lines).encode())
+
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""
         return [self._load(line) for line in self._store.read(self._path(name)).splitlines()]

@@ -94,6 +94,25 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A record's values are put into the stage of a step, for a later ``Merge``."""
+
+    connection: str
+    table: str
+    columns: tuple[str, ...]
+    params: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is staged for a step becomes rows of its table. ``sql`` says ``portl_stage_<run>`` for the stage's name."""
+
+    connection: str
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """The transaction of a unit commits."""
 
@@ -102,7 +121,7 @@ class Commit:
 
 
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
-Noted = Intent | Begin | Commit
+Noted = Intent | Begin | Stage | Merge | Commit
 
 
 def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
@@ -132,6 +151,8 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     KeepRecords: ("keep", ()),
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
+    Stage: ("stage", ("connection", "table", "columns", "params")),
+    Merge: ("merge", ("connection", "table", "sql")),
     Commit: ("commit", ("connection",)),
 }
 """What a kind of intent is called in a document, and which of its fields stand there."""

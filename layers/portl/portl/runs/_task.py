@@ -57,6 +57,8 @@ class Task:
     mask: tuple[str, str] | None = None
     locks: tuple[str, ...] = ()
     unit: str = ""
+    stage: str = ""
+    """The unit that the Task's records are staged for."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
@@ -72,7 +74,7 @@ class Task:
     @property
     def name(self) -> str:
         """What the Task is called in logs and errors: the step's id, or the transaction's unit."""
-        return self.unit or str(self.step["id"])
+        return self.unit or self.stage or str(self.step["id"])
 
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
@@ -152,4 +154,5 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         mask=(mask[0], mask[1]) if mask else None,
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
+        stage=event.get("stage", ""),
     )

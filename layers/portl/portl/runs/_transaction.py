@@ -66,14 +66,18 @@ class Transaction:
         with self._executor.transaction(begin, task.remaining() - MARGIN_S) as unit:
             if not unit.done:
                 task.folder = unit.folder
-                unit.answer = self._work()
+                unit.answer = self._work(begin)
+            self._settle(begin)
         unit.publish(run, (each.spec.id for each in self._nodes()), task.chunk)
         for step_id, counts in unit.answer["stats"].items():
             Tally(Counter({REPLAYED: sum(counts.values())} if unit.done else counts)).keep(run, task.chunk, step_id)
         answer: dict[str, Any] = unit.answer["answer"]
         return answer
 
-    def _work(self) -> dict[str, Any]:
+    def _settle(self, begin: Begin) -> None:
+        """What else commits with the unit, done now or before."""
+
+    def _work(self, _: Begin) -> dict[str, Any]:
         for group, nodes in self._groups:
             rows = self._made.get(group.rows_of) if group.rows_of else group.rows
             if rows is not None:
@@ -183,5 +187,5 @@ class Transaction:
         left = self._task.remaining() - MARGIN_S
         if needed > left:
             text = f"the transaction needs about {needed:,.0f} s more for its records and its function has {left:,.0f} s"
-            hint = "write transaction.scope: chunk, or wait for transaction.staging"
+            hint = "write transaction.staging: true, or transaction.scope: chunk"
             raise RunError(text, code="R110", hint=hint)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape
-from portl.runs import Decide, Scope, Statement, StepType, single_step
+from portl.runs import Decide, Scope, StagedWrite, Statement, StepType, single_step
+from portl.steps._staged_sql import StagedSql
 from portl.steps._written import WriteSpec, Writing
 
 
@@ -36,6 +37,17 @@ class Inserting:
             return Decide("else")
         params = tuple(values[name] for name in self._columns)
         return Statement(self._writing.connection, self._sql, params, "one", self._columns)
+
+    def staged(self) -> StagedWrite:
+        """See portl.runs.Stageable."""
+        sql = StagedSql(self._writing.spec, self._writing.spec.table, self._columns, self._writing.table)
+        return StagedWrite(
+            self._writing.connection, self._writing.spec.table, self._columns, sql.integer_ids, plain=sql.plain()
+        )
+
+    def staged_answer(self, id_: Any, change: str) -> dict[str, Any]:  # noqa: ARG002 - see portl.runs.Stageable
+        """See portl.runs.Stageable."""
+        return {"id": id_}
 
     def result(self, answer: Any) -> Any:
         """``{id}``; null for a record its mapping skipped."""
