@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,13 @@ from portl.runs._folder import RunFolder, dump
 from portl.runs._results import part_name
 from portl.runs._rows import Rows
 from portl.runs._stage_tables import StageTables, shown
-from portl.runs._staged import INSERTED, LOST, UPDATED, Keyed, Stageable, StagedWrite
+from portl.runs._staged import INSERTED, LOST, UNCHANGED, UPDATED, Keyed, Stageable, StagedWrite
 
 AT_ONCE = 200_000
-"""Records of one statement: enough for the database to work on a set, few enough for their ids to fit into memory."""
+"""Records of one statement: enough for the database to work on a set, few enough for their ids to fit into memory.
+
+``PORTL_COMMIT_AT_ONCE`` says another number.
+"""
 _WRITERS = 8
 """Parts of results put into the run's folder together: a bucket answers late."""
 _OF_A_RECORD = ("D103", "D104", "D199")
@@ -50,13 +54,13 @@ class Merge:
         self._tokens = self._reader()
         self.counts: Counter[str] = Counter()
 
-    def run(self, rows: Rows, folder: RunFolder, done: Callable[[int], None], *, at_once: int = AT_ONCE) -> None:
+    def run(self, rows: Rows, folder: RunFolder, done: Callable[[int], None]) -> None:
         """Writes all records and keeps their results in parts; ``done`` is told how many are through.
 
         Raises:
             StepError: of the first record that the database refused.
         """
-        parts = max(1, at_once // rows.size)
+        parts = max(1, int(os.environ.get("PORTL_COMMIT_AT_ONCE", AT_ONCE)) // rows.size)
         lines = self._lines()
         with ThreadPoolExecutor(_WRITERS) as pool:
             for part in range(0, rows.chunks, parts):
@@ -160,7 +164,8 @@ class Merge:
         if indexes is None:
             return
         if LOST in changes:
-            raise self._lost(changes.count(LOST), "Conflict")
+            # where a known row may be left alone, another writer may just have made it: it is there when this is tried again
+            raise self._lost(changes.count(LOST), "Conflict" if keyed.later_change == UNCHANGED else "Permanent")
         found.changes.update(zip(map(int, indexes.split(",")), zip(changes, self._tokens(ids), strict=True), strict=True))
         for idx in later:
             found.changes[idx] = (keyed.later_change, found.changes[idx][1])

@@ -41,7 +41,7 @@ class StagedCommit(Transaction):
         rows = cast("Rows", group.rows)
         staged = self._executor.staged(begin)
         counts = staged.counts([node.spec.id for node in nodes], rows.count)
-        progress = Progress([self._task.name], None, rows.count * len(nodes))
+        progress = Progress([f"{self._task.name}, commit"], None, rows.count * len(nodes))
         stats: dict[str, dict[str, int]] = {}
         for at, node in enumerate(nodes):
             self._note(node)
@@ -56,9 +56,12 @@ class StagedCommit(Transaction):
             except StepError as problem:
                 raise self._in_file(rows, problem) from problem.__cause__
             left_out, skipped = counts[node.spec.id]
-            stats[node.spec.id] = dict(+(came_to + Counter({"left out": left_out, "skipped": skipped})))
+            stats[node.spec.id] = dict(came_to + Counter({"left out": left_out, "skipped": skipped}))
         progress.end(rows.count * len(nodes))
-        return {"answer": {"records": rows.count, "failed": 0}, "stats": stats}
+        return {
+            "answer": {"records": rows.count, "failed": 0},
+            "stats": {step_id: each for step_id, each in stats.items() if each},
+        }
 
     def _note(self, node: Node) -> None:
         write = cast("Stageable", node.prepared).staged()
