@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from portl.steps import STEP_TYPES
 from portl.stores import open_store
 from portl_cli.compile import compile_job
 from portl_cli.engine import Execution, InlineHost, SystemClock, execute, load_machine, load_template
+from portl_cli.engine._host import Answer, Failed, function_name
 
 SCHEMA = """DROP TABLE IF EXISTS items, lines;
 CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text, kind text, name text, n int CHECK (n <> 13),
@@ -45,25 +46,59 @@ ITEM = """  - id: item
 LINE = """  - id: line
     type: db.insert
     batch: {from: "{{ params.items }}", as: row}
-    when: "{{ row.name != null_name }}"
+    when: "{{ row.name is not none }}"
     table: lines
     mapping: {code: "{{ row.code }}", note: "{{ row.name }}"}
 """
 TELL = """  - id: tell
     type: api.call
     batch: {from: "{{ params.items }}", as: row}
-    when: "{{ steps.item[idx] }}"
+    when: "{{ steps.item[idx] is not none }}"
     method: POST
     path: "/items/{{ row.code }}"
     json: {item: "{{ steps.item[idx].id }}", new: "{{ steps.item[idx].was_inserted }}", line: "{{ steps.line[idx] }}"}
 """
 
 
-def job_text(*, staging: bool, size: int = 500, conflict: str = "", calls: bool = False) -> str:
-    """The job; ``conflict`` are more lines of its upsert."""
+RECORDS = [{"code": f"C{at % 7}", "kind": "x", "name": f"Name {at}", "n": at % 6} for at in range(20)]
+LAST = {(f"C{at % 7}", f"Name {at}") for at in range(13, 20)}
+"""What stands in items when RECORDS have been written."""
+
+
+def job_text(*, staging: bool = True, size: int = 500, conflict: str = "", calls: bool = False, head: str = "") -> str:
+    """The job; ``conflict`` are more lines of its upsert, ``head`` more of the job."""
     transaction = f"transaction: {{scope: db, connection: db, staging: {str(staging).lower()}}}\nsteps:\n"
     item = ITEM.replace("SIZE", str(size)) + "".join(f"    {line}\n" for line in conflict.splitlines())
-    return HEAD + transaction + item + LINE.replace(" != null_name", "") + (TELL if calls else "")
+    return HEAD + head + transaction + item + LINE + (TELL if calls else "")
+
+
+class LosingHost:
+    """A host between the machine and the functions. ``lost`` answers of a function are thrown away: its worker died then."""
+
+    def __init__(self, timeout: int = 900, **lost: int) -> None:
+        given = load_template(ROOT / "template.yaml").functions
+        functions = {name: replace(function, timeout=timeout) for name, function in given.items()}
+        self._host = InlineHost(functions, on_output=lambda _: None)
+        self.lost = lost
+        self.before: dict[str, Callable[[], object]] = {}
+        self.calls: list[tuple[str, Any]] = []
+        self.slots = 1
+
+    def invoke(self, function: str, payload: Any) -> Answer:
+        name = function_name(function)
+        self.before.get(name, lambda: None)()
+        answer = self._host.invoke(function, payload)
+        self.calls.append((name, answer))
+        if self.lost.get(name, 0) > 0:
+            self.lost[name] -= 1
+            return Failed("Lambda.Unknown", "the worker was killed")
+        return answer
+
+    def stop(self) -> None:
+        """Nothing goes on."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(repr=False)
@@ -71,9 +106,7 @@ class Lab:
     """Runs jobs; ``runs`` is the folder of all of them, PORTL_RUNS of this process."""
 
     runs: Path
-    host: InlineHost = field(
-        default_factory=lambda: InlineHost(load_template(ROOT / "template.yaml").functions, on_output=lambda _: None)
-    )
+    host: LosingHost = field(default_factory=LosingHost)
     ended: Execution | None = None
     run_id: str = ""
 
@@ -85,7 +118,7 @@ class Lab:
         machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=job.job)
         self.run_id = f"lab-{secrets.token_hex(6)}"
         given = {"items": list(items), **params}
-        self.ended = execute(machine, given, name=self.run_id, host=self.host, clock=SystemClock(0.0))
+        self.ended = execute(machine, given, name=self.run_id, host=self.host, clock=SystemClock(0.001))
         return self.ended
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ RECORDS = st.lists(
             "code": st.sampled_from(["A", "B", "C", "tab\tand\\", None]),
             "kind": st.sampled_from(["x", "y", None]),
             "name": st.sampled_from(["one", "two", "line\nbreak «é»", "", "\\N", None]),
-            "n": st.sampled_from([None, 1, 2, 3, 5, 7, "no number"]),
+            "n": st.sampled_from([*[None, 1, 2, 3, 5, 7, "no number"] * 4, 13]),
         }
     ),
     max_size=24,
@@ -33,21 +32,10 @@ CONFLICTS = [
     "conflict: merge_newer\nnewer_by: n\nupdate_columns: [n]",
     "conflict: fail",
 ]
+READ = {"items": "SELECT * FROM items", "lines": "SELECT * FROM lines"}
 BEFORE = (
     "INSERT INTO items (code, kind, name, n) VALUES ('A', 'x', 'before', NULL), ('B', 'x', 'before', 2), ('B', NULL, NULL, 9)"
 )
-
-
-@pytest.fixture
-def lab(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    for name, value in {
-        "PORTL_RUNS": str(tmp_path / "runs"),
-        "PG_URL": postgres_url,
-        "NOTIFY_URL": "http://127.0.0.1:1",
-        "PORTL_LOG": str(tmp_path / "log.jsonl"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    return Lab(tmp_path / "runs")
 
 
 def came_to(lab: Lab, postgres_url: str, text: str, records: list[dict[str, Any]], size: int) -> dict[str, Any]:
@@ -57,9 +45,7 @@ def came_to(lab: Lab, postgres_url: str, text: str, records: list[dict[str, Any]
         for statement in [*SCHEMA.split(";\n"), BEFORE]:
             connection.run(statement)
         ended = lab.run(text, records)
-        rows = {
-            table: {row[0]: tuple(row[1:]) for row in connection.run(f"SELECT * FROM {table}")} for table in ("items", "lines")
-        }
+        rows = {table: {row[0]: tuple(row[1:]) for row in connection.run(READ[table])} for table in READ}
         found: dict[str, Any] = {table: sorted(map(repr, by_id.values())) for table, by_id in rows.items()}
         if ended.status != "SUCCEEDED":
             error = lab.error()

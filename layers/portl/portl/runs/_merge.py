@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,43 +165,37 @@ class Merge:
             return
         if LOST in changes:
             # where a known row may be left alone, another writer may just have made it: it is there when this is tried again
-            raise self._lost(changes.count(LOST), "Conflict" if keyed.later_change == UNCHANGED else "Permanent")
+            raise self._lost(changes.count(LOST), "Permanent" if keyed.answers_all else "Conflict")
         found.changes.update(zip(map(int, indexes.split(",")), zip(changes, self._tokens(ids), strict=True), strict=True))
         for idx in later:
-            found.changes[idx] = (keyed.later_change, found.changes[idx][1])
-        for wave in _waves(keyed, later):
+            found.changes[idx] = (UNCHANGED, found.changes[idx][1])
+        for wave in _waves(later):
             changed = self._database.execute(self._sql(keyed.again), (_array(wave),)).rows[0][0]
             for idx in map(int, changed.split(",")) if changed else ():
                 found.changes[idx] = (UPDATED, found.changes[idx][1])
 
-    def _repeats(self, keyed: Keyed, found: Range) -> dict[int, tuple[int, bool]]:
-        """The records that are not the first of their key in the range: index → (how manieth, whether the last)."""
-        answer = self._database.execute(self._sql(keyed.repeats), found.bounds).rows[0]
-        if answer[0] is None:
+    def _repeats(self, keyed: Keyed, found: Range) -> dict[int, int]:
+        """The records that are not the first of their key in the range: index → how manieth."""
+        indexes, nths = self._database.execute(self._sql(keyed.repeats), found.bounds).rows[0]
+        if indexes is None:
             return {}
-        indexes, nths, lasts = (each.split(",") for each in answer)
-        return {int(idx): (int(nth), last == "1") for idx, nth, last in zip(indexes, nths, lasts, strict=True)}
+        return dict(zip(map(int, indexes.split(",")), map(int, nths.split(",")), strict=True))
 
     def _lost(self, count: int, outcome: str) -> RunError:
-        text = (
-            f"{count:,} rows of {self._write.table} are not found by what was written: a trigger or another writer changed it"
-        )
-        hint = "run it again; where a trigger changes the key or the id, leave transaction.staging out"
+        text = f"the rows of {count:,} records are not found in {self._write.table} by what was written"
+        hint = "where a trigger changes the key or the id, leave transaction.staging out"
         return RunError(text, code="R116", outcome=outcome, hint=hint, place=Place(step=self._step_id))
 
 
-def _waves(keyed: Keyed, later: dict[int, tuple[int, bool]]) -> Iterator[list[int]]:
-    """What of the later records is written, set after set: no key stands in a set twice."""
-    if keyed.later == "last":
-        last = [idx for idx, (_, is_last) in later.items() if is_last]
-        if last:
-            yield last
-    elif keyed.later == "each":
-        sets: dict[int, list[int]] = {}
-        for idx, (nth, _) in later.items():
-            sets.setdefault(nth, []).append(idx)
-        for nth in sorted(sets):
-            yield sets[nth]
+def _waves(later: dict[int, int]) -> list[list[int]]:
+    """The later records of keys, set after set: no key stands in a set twice.
+
+    Every one of them is written: one that the table refuses is refused, though a later one would have taken its place.
+    """
+    sets: dict[int, list[int]] = {}
+    for idx, nth in later.items():
+        sets.setdefault(nth, []).append(idx)
+    return [sets[nth] for nth in sorted(sets)]
 
 
 def _array(indexes: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from portl.runs._steptype import Prepared
 
@@ -22,17 +22,16 @@ LOST = "x"
 class Keyed:
     """The statements of records that have a key. ``$1`` and ``$2`` bound the indexes, the second left out.
 
-    ``repeats`` answers (indexes, how manieth of its key each is, whether it is the last), of those that are not the first;
+    ``repeats`` answers (indexes, how manieth of its key each is), of those that are not the first;
     ``first`` writes all but the indexes in ``$3`` and answers (indexes, ids as JSON, changes) of all of them;
     ``again`` writes the indexes in ``$1`` and answers those that changed their row.
-    Of a key's later records ``later`` says which are written, ``later_change`` what they come to.
     """
 
     repeats: str
     first: str
     again: str
-    later: Literal["none", "last", "each"]
-    later_change: str
+    answers_all: bool
+    """Whether ``first`` is told of every row by what it writes; else one that is left alone is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Together they give what the step's own statement, run for one record after anoth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from portl.connections import quote_identifier
 from portl.errors import Place, RunError
@@ -87,9 +87,7 @@ x AS (SELECT s.{INDEX}, r.id FROM (SELECT s.{INDEX}, row_number() OVER (ORDER BY
   LEFT JOIN r USING (nth) ORDER BY s.{INDEX})
 SELECT {self._listed("x.id")}, (SELECT count(*) FROM w) FROM x"""  # noqa: S608 - identifiers quoted
 
-    def keyed(
-        self, key: Sequence[str], action: str, later: Literal["none", "last", "each"], *, answers_all: bool, later_change: str
-    ) -> tuple[Keyed, str | None]:
+    def keyed(self, key: Sequence[str], action: str, *, answers_all: bool) -> tuple[Keyed, str | None]:
         """The statements for records with a key, and for those of which a part of the key is null, if there can be any.
 
         ``action`` is what ``ON CONFLICT`` does; ``answers_all`` says that it answers every record, not only what it changed.
@@ -102,17 +100,16 @@ SELECT {self._listed("x.id")}, (SELECT count(*) FROM w) FROM x"""  # noqa: S608 
             self._repeats(keys, among),
             self._first(key, keys, among, upsert, answers_all=answers_all),
             self._again(key, keys, upsert),
-            later,
-            later_change,
+            answers_all,
         )
         return found, self.plain(f" AND NOT ({there})") if there else None
 
     @staticmethod
     def _repeats(keys: str, among: str) -> str:
         """Sorted by key once: a key that stands once costs nothing more."""
-        rows = f"""SELECT s.{INDEX}, row_number() OVER same AS nth, lead(s.{INDEX}) OVER same IS NULL AS is_last
-  FROM {STAGE} s WHERE {IN_RANGE}{among} WINDOW same AS (PARTITION BY {keys} ORDER BY s.{INDEX})"""  # noqa: S608 - as above
-        lists = f"string_agg(r.{INDEX}::text, ','), string_agg(r.nth::text, ','), string_agg(r.is_last::int::text, ',')"
+        rows = f"""SELECT s.{INDEX}, row_number() OVER (PARTITION BY {keys} ORDER BY s.{INDEX}) AS nth
+  FROM {STAGE} s WHERE {IN_RANGE}{among}"""  # noqa: S608 - as above
+        lists = f"string_agg(r.{INDEX}::text, ','), string_agg(r.nth::text, ',')"
         return f"SELECT {lists} FROM ({rows}) r WHERE r.nth > 1"  # noqa: S608 - as above
 
     def _first(self, key: Sequence[str], keys: str, among: str, upsert: str, *, answers_all: bool) -> str:

@@ -14,13 +14,6 @@ from portl.steps._staged_sql import StagedSql
 from portl.steps._written import WriteSpec, Writing
 
 _CHANGES = {INSERTED: "inserted", UPDATED: "updated", UNCHANGED: "unchanged"}
-_LATER: dict[str, tuple[Literal["none", "last", "each"], str]] = {
-    "skip": ("none", UNCHANGED),
-    "overwrite": ("last", UPDATED),
-    "merge_non_null": ("each", UPDATED),
-    "merge_newer": ("each", UNCHANGED),
-}
-"""Which of a key's later records are written when they are staged, and what those come to that change nothing."""
 _SOME_ANSWERED = frozenset({"skip", "merge_newer"})
 """Where a known row may be left alone: RETURNING then says nothing of it."""
 _NEWER: dict[str, Any] = {
@@ -81,10 +74,8 @@ class Upserting:
         common = (self._writing.connection, spec.table, columns, sql.integer_ids)
         if spec.conflict == "fail":
             return StagedWrite(*common, plain=sql.plain())
-        later, change = _LATER[spec.conflict]
         action = _action(spec, [name for name in columns if name not in spec.key])
-        answers_all = spec.conflict not in _SOME_ANSWERED
-        keyed, plain = sql.keyed(spec.key, action, later, answers_all=answers_all, later_change=change)
+        keyed, plain = sql.keyed(spec.key, action, answers_all=spec.conflict not in _SOME_ANSWERED)
         return StagedWrite(*common, plain=plain, keyed=keyed)
 
     def staged_answer(self, id_: Any, change: str) -> dict[str, Any]:
