@@ -5,7 +5,7 @@ from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
 from portl_cli.compile.order import DoneStep, tasks_in_order
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, segments
 
 __all__ = [
     "Branch",
@@ -17,6 +17,7 @@ __all__ = [
     "Items",
     "Segment",
     "Single",
+    "Staged",
     "Transaction",
     "budget",
     "compile_job",

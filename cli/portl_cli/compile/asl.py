@@ -13,7 +13,7 @@ from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, step_values
 from portl_cli.compile.packaging import digest, packaged_text, standing
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit, chunk_size
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, chunk_size
 
 State = dict[str, Any]
 NAME_CHARACTERS = 80
@@ -127,7 +127,9 @@ class Writer:
             case Items():
                 self._items(chain, segment)
             case Transaction():
-                self._transaction(chain, segment)
+                self._transaction(chain, segment, "db_transaction")
+            case Staged():
+                self._staged(chain, segment)
             case Decision():
                 self._decision(chain, segment)
             case Chunks():
@@ -214,7 +216,25 @@ class Writer:
         state["Assign"][items.id] = "{% $states.result.Payload.rows %}"
         chain.add(self._name(items.id.replace("_", " ")), _tidy(state))
 
-    def _transaction(self, chain: Chain, transaction: Transaction) -> None:
+    def _staged(self, chain: Chain, staged: Staged) -> None:
+        """A Map that fills the stage, and the Task that commits it."""
+        transaction = staged.transaction
+        first, last = transaction.steps[0].id, transaction.steps[-1].id
+        payload = {
+            **_AT,
+            "stage": transaction.unit,
+            **self._letters.before(staged.source),
+            "steps": [self._spec(step, nested=True) for step in transaction.steps],
+            **{name: each for name, each in self._together(transaction).items() if name in ("connections", "reads")},
+        }
+        state = self._task("db_stage", f"Staged, not written yet: {listed(transaction)}", payload, ["Conflict", "Transient"])
+        child = Chain()
+        child.add(self._name(f"stage {first}" if first == last else f"stage {first} to {last}"), state)
+        child.end("{% $states.result.Payload.failed %}", lambda: (self._name("staged"), {"Type": "Pass"}))
+        self._map(chain, Chunks(staged.source, (), staged.concurrency, staged.inline), child, (first, last))
+        self._transaction(chain, transaction, "db_commit")
+
+    def _transaction(self, chain: Chain, transaction: Transaction, folder: str) -> None:
         made = {step.id for step in transaction.steps if step.shape.lists and step.batch is None}
         groups = [
             {
@@ -225,7 +245,7 @@ class Writer:
             for source, steps in transaction.groups
         ]
         payload = {"groups": groups, **self._together(transaction)}
-        state = self._top("db_transaction", describe_all(transaction), payload, ["Conflict", "Transient"])
+        state = self._top(folder, describe_all(transaction), payload, ["Conflict", "Transient"])
         for step_id in sorted(made):
             state["Assign"][step_id] = f"{{% $states.result.Payload.lists.{step_id} %}}"
         chain.add(self._name(title(transaction)), _tidy(state))
@@ -272,7 +292,11 @@ class Writer:
         answer = "{% $states.result.Payload.failed %}" if task else "{% 0 %}"
         answer = self._letters.answer(child.last if task else {}) or answer
         child.end(answer, lambda: (self._name(f"chunk of {steps[0].id} done"), {"Type": "Pass"}))
-        first, last = steps[0].id, steps[-1].id
+        self._map(chain, chunks, child, (steps[0].id, steps[-1].id))
+
+    def _map(self, chain: Chain, chunks: Chunks, child: Chain, ends: tuple[str, str]) -> None:
+        """A Map over chunks; ``ends`` are its first and its last step."""
+        first, last = ends
         name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"
         config = {"Mode": "INLINE"} if chunks.inline else {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
         state: State = {
@@ -408,8 +432,12 @@ def describe(step: StepSpec) -> str:
 
 def describe_all(transaction: Transaction) -> str:
     """One line for the console: what commits together."""
-    listed = ", ".join(f"{step.id} ({step.type})" for step in transaction.steps)
-    return f"One transaction: {listed}. All of it commits or rolls back together"
+    return f"One transaction: {listed(transaction)}. All of it commits or rolls back together"
+
+
+def listed(transaction: Transaction) -> str:
+    """Its steps, each with its type."""
+    return ", ".join(f"{step.id} ({step.type})" for step in transaction.steps)
 
 
 def title(transaction: Transaction) -> str:

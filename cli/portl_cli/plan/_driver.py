@@ -24,6 +24,8 @@ from portl_cli.plan._samples import samples_of
 from portl_cli.plan._shown import shown
 
 RUN = "plan"
+APART = frozenset({"begin", "known", "merge", "commit"})
+"""Kinds of notes that stand where they are, even where a transaction is called as its only step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,15 @@ def _logged(file: Path) -> Iterator[None]:
 
 
 def _ordered(notes: list[Note]) -> Iterator[Note]:
-    """The steps as they first appear, each with its records in order."""
-    places: dict[tuple[str, bool], int] = {}
+    """The steps as they first appear, each with its records in order; what frames or ends a transaction apart from them."""
+    places: dict[tuple[str, str], int] = {}
     for note in notes:
-        places.setdefault((note["step"], note["kind"] == "commit"), len(places))
-    yield from sorted(notes, key=lambda note: (places[note["step"], note["kind"] == "commit"], _index(note)))
+        places.setdefault(_place(note), len(places))
+    yield from sorted(notes, key=lambda note: (places[_place(note)], _index(note)))
+
+
+def _place(note: Note) -> tuple[str, str]:
+    return note["step"], note["kind"] if note["kind"] in APART else ""
 
 
 def _index(note: Note) -> int:

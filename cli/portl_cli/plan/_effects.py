@@ -17,6 +17,7 @@ from portl.runs import (
     Intent,
     KeepRecords,
     Ledger,
+    Lot,
     Noted,
     Prepared,
     ReadRecords,
@@ -38,6 +39,7 @@ from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
 from portl_cli.plan._catalog import Catalogs, PlanConnections, Unseen
 from portl_cli.plan._notes import Notes
+from portl_cli.plan._staged import PlannedStage
 
 
 class PlanFolder(RunFolder):
@@ -156,6 +158,21 @@ class NotingExecutor:
         earlier = self._earlier(begin) if begin.work and switched_on() else None
         yield earlier or Unit(self._folder, "", done=False)
         self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+
+    def knows(self, begin: Begin) -> bool:
+        """See portl.runs.Executor."""
+        database = self._connections.get(begin.connection)
+        if isinstance(database, Unseen) or not switched_on():
+            return False
+        return Ledger(database, self._run, begin.unit, begin.chunk).earlier() is not None
+
+    def stage(self, connection: str, lot: Lot) -> None:  # noqa: ARG002 - see portl.runs.Executor
+        """Remembers what would be staged."""
+        PlannedStage(self._notes, self._folder).put(lot)
+
+    def staged(self, begin: Begin) -> PlannedStage:  # noqa: ARG002 - see portl.runs.Executor
+        """See portl.runs.Executor."""
+        return PlannedStage(self._notes, self._folder)
 
     def _earlier(self, begin: Begin) -> Unit | None:
         """The unit's first answer. Of the work only the steps can be compared: a plan has not all of the records."""

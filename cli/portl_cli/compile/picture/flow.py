@@ -70,6 +70,11 @@ def is_transaction(state: State) -> bool:
     return "unit" in _payload(state)
 
 
+def is_stage(state: State) -> bool:
+    """Whether a state puts a chunk's records aside for a transaction."""
+    return "stage" in _payload(state)
+
+
 def step_of(state: State) -> dict[str, Any]:
     """The step that a Task runs, as the job says it; empty for any other state."""
     found: dict[str, Any] = decode_spec(_payload(state).get("step", {}))

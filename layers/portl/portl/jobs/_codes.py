@@ -262,6 +262,14 @@ CODES: dict[str, Code] = {
         "Leave on_error out, or write transaction.scope: chunk: each chunk then commits without the records kept aside.",
         "_rules/dead_letters.py",
     ),
+    "J310": Code(
+        "a transaction cannot be staged",
+        "With staging the records of all chunks wait in a stage, and the commit makes rows of them set by set. That comes to "
+        "the same as going record by record only for db.upsert and db.insert steps over the same records, each into a table "
+        "of its own, none of which needs what another one wrote.",
+        "Leave staging out, or write scope: chunk, which commits chunk by chunk.",
+        "_rules/staging.py",
+    ),
     "J401": Code(
         "this version cannot do that yet",
         "The field is part of the language and this version does not carry it out. Ignoring it would do something "

@@ -63,7 +63,10 @@ class Transaction(Strict):
     external: Literal["inline"] | None = Field(
         default=None, description="inline calls APIs and functions while the transaction is open."
     )
-    staging: bool = Field(default=False, description="Not in this version.")
+    staging: bool = Field(
+        default=False,
+        description="For scope: db: chunks fill a stage side by side, and one set-based commit makes rows of all records.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from portl.runs._intents import (
     Intent,
     Invocation,
     KeepRecords,
+    Merge,
     Noted,
     ReadRecords,
     Request,
     SetAside,
+    Stage,
     Statement,
     document,
     with_key,
@@ -36,15 +38,31 @@ from portl.runs._results import PER_RECORD
 from portl.runs._reuse import REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
+from portl.runs._stage_driver import run_stage
+from portl.runs._staged import (
+    INDEX,
+    INSERTED,
+    LOST,
+    STAGE,
+    UNCHANGED,
+    UPDATED,
+    Keyed,
+    Lot,
+    Stageable,
+    StagedWrite,
+)
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._unit_task import run_transaction, single_step
+from portl.runs._unit_task import run_commit, run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
 
 __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
     "FAILED",
+    "INDEX",
+    "INSERTED",
+    "LOST",
     "MAX_CHUNKS",
     "NEW_KEY",
     "OUTBOX",
@@ -55,6 +73,9 @@ __all__ = [
     "REUSED",
     "SPECS",
     "SPEC_REFERENCE",
+    "STAGE",
+    "UNCHANGED",
+    "UPDATED",
     "Again",
     "Begin",
     "CallKey",
@@ -65,11 +86,14 @@ __all__ = [
     "Intent",
     "Invocation",
     "KeepRecords",
+    "Keyed",
     "LambdaContext",
     "Ledger",
     "Letter",
     "LiveEffects",
     "Load",
+    "Lot",
+    "Merge",
     "Noted",
     "Prepared",
     "ReadRecords",
@@ -82,6 +106,9 @@ __all__ = [
     "RunFolder",
     "Scope",
     "SetAside",
+    "Stage",
+    "Stageable",
+    "StagedWrite",
     "Statement",
     "StepType",
     "Task",
@@ -103,6 +130,8 @@ __all__ = [
     "read_letters",
     "read_params",
     "read_records",
+    "run_commit",
+    "run_stage",
     "run_step",
     "run_transaction",
     "scaled",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.connections import Connections, Outgoing, outgoing
-from portl.errors import CsvError, DatabaseError, Place
+from portl.errors import CsvError, DatabaseError, Place, StepError
 from portl.runs._begin import Run
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
@@ -28,9 +28,12 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._merge import LiveStaged
 from portl.runs._outbox import OUTBOX, prepare_outbox
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
+from portl.runs._stage_tables import StageTables, is_missing
+from portl.runs._staged import Lot
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit, earlier_unit, new_unit
 from portl.stores import CsvDialect, open_input, read_csv
@@ -98,6 +101,25 @@ class LiveExecutor:
             if ledger and not earlier:
                 ledger.keep(unit.keep())
             self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+
+    def knows(self, begin: Begin) -> bool:
+        """See Executor. Whether it was the same work is told by the unit's transaction, that has all the records."""
+        database = self._connections.get(begin.connection)
+        return switched_on() and Ledger(database, self._run, begin.unit, begin.chunk).earlier() is not None
+
+    def stage(self, connection: str, lot: Lot) -> None:
+        """See Executor. A stage that another run of the same key has just dropped is made again."""
+        stages = StageTables(self._connections.get(connection), self._run, lot.unit)
+        try:
+            stages.put(lot)
+        except StepError as problem:
+            if not is_missing(problem):
+                raise
+            stages.put(lot)
+
+    def staged(self, begin: Begin) -> LiveStaged:
+        """See Executor."""
+        return LiveStaged(self._connections.get(begin.connection), self._run, begin.unit, self._folder)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """Performs one intent and answers the result.

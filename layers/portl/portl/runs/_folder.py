@@ -76,6 +76,10 @@ class RunFolder:
         self._store.write(self._path(name), content)
         return hashlib.sha256(content).hexdigest()
 
+    def write_dumped(self, name: str, lines: list[str]) -> None:
+        """The same of values that are JSON text already, each on one line."""
+        self._store.write(self._path(name), "".join(f"{line}\n" for line in lines).encode())
+
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""
         return [self._load(line) for line in self._store.read(self._path(name)).splitlines()]

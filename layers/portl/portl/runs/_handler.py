@@ -61,7 +61,7 @@ def _wait(problem: StepError, event: Mapping[str, Any], payload: Payload) -> Ret
 
 def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload: Payload) -> Outcome:
     """Keeps the error in the run, says it in the log, and answers the exception that leaves the function."""
-    step_id = str(event.get("unit") or event.get("step", {}).get("id", ""))
+    step_id = str(event.get("unit") or event.get("stage") or event.get("step", {}).get("id", ""))
     problem.place = problem.place.merged(Place(step=step_id))
     document = redact(error_document(problem, outcome))
     suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"

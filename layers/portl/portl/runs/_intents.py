@@ -110,6 +110,25 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A record's values are put into the stage of a step, for a later ``Merge``."""
+
+    connection: str
+    table: str
+    columns: tuple[str, ...]
+    params: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is staged for a step becomes rows of its table. ``sql`` says ``portl_stage_<run>`` for the stage's name."""
+
+    connection: str
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """The transaction of a unit commits."""
 
@@ -126,7 +145,7 @@ class SetAside:
 
 
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
-Noted = Intent | Begin | Commit | SetAside
+Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 
 def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
@@ -156,6 +175,8 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     KeepRecords: ("keep", ()),
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
+    Stage: ("stage", ("connection", "table", "columns", "params")),
+    Merge: ("merge", ("connection", "table", "sql")),
     Commit: ("commit", ("connection",)),
     SetAside: ("dead_letter", ("code", "message")),
 }

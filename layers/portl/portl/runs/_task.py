@@ -65,6 +65,8 @@ class Task:
     """What a Catch saw of the Task before: ``error`` as Step Functions tells it, ``attempts``."""
     connection_specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """As the job writes them, their variables and secrets not resolved."""
+    stage: str = ""
+    """The unit that the Task's records are staged for."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
@@ -80,7 +82,7 @@ class Task:
     @property
     def name(self) -> str:
         """What the Task is called in logs and errors: the step's id, or the transaction's unit."""
-        return self.unit or str(self.step["id"])
+        return self.unit or self.stage or str(self.step["id"])
 
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
@@ -179,6 +181,7 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         unit=event.get("unit", ""),
         caught=event.get("caught", {}),
         connection_specs=specs,
+        stage=event.get("stage", ""),
     )
 
 

@@ -84,7 +84,8 @@ class Transaction:
             if not unit.done:
                 self._before = unit.before
                 self._task.folder = unit.folder
-                unit.answer = self._work()
+                unit.answer = self._work(begin)
+            self._settle(begin)
         return unit
 
     def letter(self, problem: StepError, addressed: Addressed, idx: int) -> Letter | None:
@@ -95,7 +96,10 @@ class Transaction:
         first = next(self._nodes()).spec.id
         return addressed.letter(problem, step=failed.spec.id, record=idx, **{"from": first, "request": None})
 
-    def _work(self) -> dict[str, Any]:
+    def _settle(self, begin: Begin) -> None:
+        """What else commits with the unit, done now or before."""
+
+    def _work(self, _: Begin) -> dict[str, Any]:
         for group, nodes in self._groups:
             rows = self._made.get(group.rows_of) if group.rows_of else group.rows
             if rows is not None:
@@ -257,5 +261,5 @@ class Transaction:
         left = self._task.remaining() - MARGIN_S
         if needed > left:
             text = f"the transaction needs about {needed:,.0f} s more for its records and its function has {left:,.0f} s"
-            hint = "write transaction.scope: chunk, or wait for transaction.staging"
+            hint = "write transaction.staging: true, or transaction.scope: chunk"
             raise RunError(text, code="R110", hint=hint)

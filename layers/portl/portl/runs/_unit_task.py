@@ -8,6 +8,7 @@ from portl.runs._drivers import Load
 from portl.runs._fingerprint import fingerprint
 from portl.runs._replay import UnitReplay
 from portl.runs._reuse import answered, taken
+from portl.runs._staged_commit import StagedCommit
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
 from portl.runs._transaction import Transaction
@@ -20,11 +21,25 @@ def run_transaction(task: Task, load: Load) -> dict[str, Any]:
         StepError: the first record that failed, or the connection; everything is rolled back.
         RunError: R110, the transaction will not fit into its function's time.
     """
+    return _run(task, load, Transaction)
+
+
+def run_commit(task: Task, load: Load) -> dict[str, Any]:
+    """Makes rows of everything that is staged for the Task's unit, and commits; in a replay records are not staged.
+
+    Raises:
+        StepError: the first record that the database refused, or the connection; everything is rolled back.
+        RunError: R110, the commit will not fit into its function's time; R115 to R117, the stage cannot be committed.
+    """
+    return _run(task, load, StagedCommit)
+
+
+def _run(task: Task, load: Load, kind: type[Transaction]) -> dict[str, Any]:
     as_it_was = taken(task)
     if as_it_was is not None:
         return as_it_was
     work = fingerprint(task)
-    doing = Transaction if task.picks is None else UnitReplay
+    doing = kind if task.picks is None else UnitReplay
     return answered(task, work, lambda: doing(task, load, work).run())
 
 

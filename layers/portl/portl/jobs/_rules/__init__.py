@@ -19,6 +19,7 @@ from portl.jobs._rules.params import params_agree_with_themselves
 from portl.jobs._rules.references import references_lead_somewhere
 from portl.jobs._rules.run_key import run_key_reads_params
 from portl.jobs._rules.secrets import secrets_are_not_written_down
+from portl.jobs._rules.staging import staging_can_be_done
 from portl.jobs._rules.steps import steps_agree_with_themselves
 from portl.jobs._rules.transactions import transactions_hold
 from portl.jobs._rules.unsupported import this_version_can_do_it
@@ -44,6 +45,7 @@ RULES: tuple[Callable[[Check], None], ...] = (
     secrets_are_not_written_down,
     this_version_can_do_it,
     transactions_hold,
+    staging_can_be_done,
 )
 
 __all__ = ["RULES", "Check"]

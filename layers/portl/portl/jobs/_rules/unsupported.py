@@ -10,6 +10,3 @@ def this_version_can_do_it(check: Check) -> None:
             check.add((*placed.path, "timeout_s"), "J401", "timeout_s is for api.call in this version", "leave it out")
     if check.job.triggers:
         check.add(("triggers",), "J401", "triggers are not in this version", "leave them out", key=True)
-    if check.job.transaction and check.job.transaction.staging:
-        text = "transaction.staging is not in this version"
-        check.add(("transaction", "staging"), "J401", text, "leave it out")
