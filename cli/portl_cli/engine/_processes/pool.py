@@ -81,6 +81,15 @@ class ProcessHost:
         """Runs a function to its end, or kills it at its timeout."""
         return self._invoke(function, payload, 0)
 
+    def cool_down(self) -> None:
+        """Ends the processes that wait for work: the next invocation of a function starts cold."""
+        with self._lock:
+            waiting = [environment for idle in self._idle.values() for environment in idle]
+            self._idle.clear()
+            self._environments.difference_update(waiting)
+        for environment in waiting:
+            environment.end()
+
     def stop(self) -> None:
         """Ends every invocation under way: its function gets KeyboardInterrupt and a moment to clean up."""
         with self._lock:
