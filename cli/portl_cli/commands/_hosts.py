@@ -41,8 +41,8 @@ def start_host(
         return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
     if name == "isolate":
         return IsolateHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
-    modules = [*modules(job)]
-    return WorkerHost(functions, limits=limits, modules=modules, hooks=hooks, on_message=on_message, on_output=keep)
+    loaded = [*modules(job)]
+    return WorkerHost(functions, limits=limits, modules=loaded, hooks=hooks, on_message=on_message, on_output=keep)
 
 
 def modules(job: Job) -> Iterator[str]:

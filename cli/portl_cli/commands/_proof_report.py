@@ -48,7 +48,9 @@ def _grouped(outcomes: Sequence[Outcome]) -> Iterator[_Row]:
 def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
-        cells = (cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        cells = (
+            cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        )
         yield ("  " + "  ".join(cells)).rstrip()
 
 

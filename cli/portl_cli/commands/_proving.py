@@ -22,7 +22,7 @@ from portl_cli.commands._surroundings import apply_sample_rows, apply_schema, mi
 from portl_cli.compile import compile_job
 from portl_cli.embedded import start_peer, start_postgres
 from portl_cli.engine import Hook, WorkerHost, load_machine
-from portl_cli.prove import ARMED, ProofDatabase, Stage
+from portl_cli.prove import ARMED, Heard, ProofDatabase, Stage
 
 MADE_UP = "made-up"
 """What every other variable and secret of the job holds during a proof."""
@@ -35,7 +35,7 @@ def proof_stage(project: Project, job: Job, job_folder: Path, params: Mapping[st
     """Starts what the job needs and answers where it can be run; all of it goes in the end.
 
     Raises:
-        SetupError: V110, V111, V112, V12x; V143, a connection calls a function on AWS.
+        SetupError: V110, V111, V112, V12x; V140, a connection calls a function on AWS.
         MissingVariable: V101, a variable that names a function is not set.
     """
     with ExitStack() as stack:
@@ -57,12 +57,12 @@ def proof_stage(project: Project, job: Job, job_folder: Path, params: Mapping[st
         keep_specs(open_store(os.environ["PORTL_RUNS"]), found.specs)
         substitutions = {f"{name}Arn": name for name in project.template.functions}
         machine = load_machine(found.definition, substitutions=substitutions, name=job.job)
-        host = stack.enter_context(_host(project, own, job_folder, folder, lambda document: stage.message(document)))
-        stage = Stage(machine, params, host, databases, peer, folder)
-        yield stage
+        heard = Heard()
+        host = stack.enter_context(_host(project, own, job_folder, folder, heard))
+        yield Stage(machine, params, host, heard, databases, peer, folder, _called(project, own))
 
 
-def _host(project: Project, job: Job, job_folder: Path, folder: Path, tell: Any) -> WorkerHost:
+def _host(project: Project, job: Job, job_folder: Path, folder: Path, heard: Heard) -> WorkerHost:
     """Workers one after another, for only so a run goes the same way each time."""
     hooks = [job_hook(project, job, job_folder), Hook(f"{_WORKER}:install", {"armed": str(folder / ARMED)})]
     return WorkerHost(
@@ -70,9 +70,15 @@ def _host(project: Project, job: Job, job_folder: Path, folder: Path, tell: Any)
         slots=1,
         modules=[*modules(job), _WORKER],
         hooks=hooks,
-        on_message=tell,
+        on_message=heard.message,
         on_output=keeper(folder / "output.log"),
     )
+
+
+def _called(project: Project, job: Job) -> list[str]:
+    """The functions of the project that the job calls."""
+    folders = {resolve(spec["function"]) for spec in job.connections.values() if spec["type"] == "lambda"}
+    return [name for name, function in project.template.functions.items() if function.code_dir.name in folders]
 
 
 def _databases(project: Project, job: Job, stack: ExitStack) -> dict[str, ProofDatabase]:
@@ -107,7 +113,7 @@ def _demand_local(job: Job) -> None:
     for name, spec in job.connections.items():
         if spec["type"] == "lambda" and parse_target(resolve(spec["function"])).kind == "arn":
             hint = "let it name a folder of functions/, or file.py:function, for the proof: the name may be an ${env:…}"
-            raise SetupError(f"{name} calls a function on AWS, and a proof stays here", code="V143", hint=hint)
+            raise SetupError(f"{name} calls a function on AWS, and a proof stays here", code="V140", hint=hint)
 
 
 def _variables(job: Job, own: Job, databases: Mapping[str, str], peer: str, folder: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from portl.errors import RunError
 from portl.values import redact
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import compiled, job_file
@@ -39,21 +40,28 @@ def command(*, job: Path, params: tuple[str, ...], points: int | None, verbose: 
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     project, found = compiled(job)
     given, unused = given_params(found.job, params), not_used(found.job)
-    with proof_stage(project, found.job, job_file(job).parent, given) as stage:
-        proof = Proof(stage, rerun=found.job.run_key is not None)
-        calm = proof.undisturbed()
-        tell = _Json(found.job.job) if as_json else _Text(found.job.job, verbose=verbose)
-        tell.begins(calm, unused, rerun=found.job.run_key is not None)
-        outcomes = []
-        count = min(points or len(calm.points), len(calm.points))
-        with tell.bar(count) as bar:
-            for outcome in proof.crashes(calm, points):
-                outcomes.append(outcome)
-                tell.crashed(outcome)
-                if bar is not None:
-                    bar.update(1)
-        tell.ends(outcomes)
+    tell = _Json(found.job.job) if as_json else _Text(found.job.job, verbose=verbose)
+    try:
+        with proof_stage(project, found.job, job_file(job).parent, given) as stage:
+            outcomes = _crashed(Proof(stage, rerun=found.job.run_key is not None), points, unused, tell)
+    except RunError as problem:
+        click.echo(redact(f"{problem}\n  {problem.hint}"), err=True)
+        return FAILED
     return FAILED if any(outcome.differences for outcome in outcomes) else DONE
+
+
+def _crashed(proof: Proof, points: int | None, unused: list[str], tell: _Text | _Json) -> list[Outcome]:
+    calm = proof.undisturbed()
+    tell.begins(calm, unused, rerun=proof.rerun)
+    outcomes = []
+    with tell.bar(min(points or len(calm.points), len(calm.points))) as bar:
+        for outcome in proof.crashes(calm, points):
+            outcomes.append(outcome)
+            tell.crashed(outcome)
+            if bar is not None:
+                bar.update(1)
+    tell.ends(outcomes)
+    return outcomes
 
 
 class _Text:

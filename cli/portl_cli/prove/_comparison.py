@@ -115,26 +115,22 @@ def _rows(name: str, wanted: Table | None, found: Table | None, ignored: set[str
     missing, extra = list((ours - theirs).elements()), list((theirs - ours).elements())
     key = [column for column in wanted.key if column not in ignored]
     for mine, other in _paired(missing, extra, key):
-        row = mine or other
-        assert row is not None
-        where = f"{name} {_row_name(row, key)}"
-        if mine is None or other is None:
-            yield Difference(where, f"a row {'too many' if mine is None else 'is missing'}: {_short(_text(row))}")
-            continue
-        for column in sorted(mine.keys() | other.keys()):
-            if mine.get(column) != other.get(column):
-                told = f"{_short(_text(other.get(column)))} instead of {_short(_text(mine.get(column)))}"
-                yield Difference(where, f"{column} is {told}")
+        if mine is None:
+            yield Difference(f"{name} {_row_name(other, key)}", f"a row too many: {_short(_text(other))}")
+        elif other is None:
+            yield Difference(f"{name} {_row_name(mine, key)}", f"the row is missing: {_short(_text(mine))}")
+        else:
+            for column in _differing(mine, other):
+                told = f"{_short(_text(_at(other, column)))} instead of {_short(_text(_at(mine, column)))}"
+                yield Difference(f"{name} {_row_name(mine, key)}", f"{column} is {told}")
 
 
 def _shared(table: Table, ignored: set[str]) -> Counter[str]:
     return Counter(_text({name: value for name, value in row.items() if name not in ignored}) for row in table.rows)
 
 
-def _paired(
-    missing: Sequence[str], extra: Sequence[str], key: Sequence[str]
-) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
-    """What is missing and what is too many, side by side where the key is the same."""
+def _paired(missing: Sequence[str], extra: Sequence[str], key: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """What is missing and what is too many, side by side where the key is the same; None where one side has nothing."""
     ours, theirs = ([json.loads(text) for text in sorted(texts)] for texts in (missing, extra))
     if not key:
         yield from ((row, None) for row in ours)
@@ -163,13 +159,14 @@ def _requests(wanted: State, found: State, ignored: set[tuple[str, str]]) -> Ite
             by_key[_text([request["method"], request["key"]])][side].append(request)
     for mine, other in by_key.values():
         for here, there in zip_longest(mine, other):
-            if here is None or there is None:
-                told = "sent, and should not be" if here is None else "never sent"
-                yield Difference(_address(here or there), f"{told}: {_short(_text((here or there)['body']))}")
-                continue
-            for name in _differing(here, there):
-                told = f"{_short(_text(_at(there, name)))} instead of {_short(_text(_at(here, name)))}"
-                yield Difference(_address(here), f"{name} is {told}")
+            if here is None:
+                yield Difference(_address(there), f"sent, and should not be: {_short(_text(there['body']))}")
+            elif there is None:
+                yield Difference(_address(here), f"never sent: {_short(_text(here['body']))}")
+            else:
+                for name in _differing(here, there):
+                    told = f"{_short(_text(_at(there, name)))} instead of {_short(_text(_at(here, name)))}"
+                    yield Difference(_address(here), f"{name} is {told}")
 
 
 def _without(request: dict[str, Any], ignored: set[tuple[str, str]]) -> dict[str, Any]:
@@ -180,11 +177,13 @@ def _without(request: dict[str, Any], ignored: set[tuple[str, str]]) -> dict[str
 
 
 def repeated(calls: Iterable[Mapping[str, Any]]) -> Iterator[Difference]:
-    """Requests that were sent again under their key and were not the same: a server would refuse them, or take the wrong one."""
+    """Requests sent again under their key that were not the same: a server would refuse them, or take the wrong one."""
     by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for call in calls:
         if _key(call) is not None:
-            by_key[_key(call)].append({"method": call["method"], "url": call["path"], "headers": call["headers"], "body": call["body"]})
+            by_key[_key(call)].append(
+                {"method": call["method"], "url": call["path"], "headers": call["headers"], "body": call["body"]}
+            )
     for sent in by_key.values():
         for again in sent[1:]:
             for name in _differing(sent[0], again):

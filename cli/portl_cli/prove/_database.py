@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from portl.connections import Connections
-from portl.errors import SetupError
+from portl.errors import RunError
 from portl.runs import OUTBOX
 
 GONE_WITHIN_S = 30.0
@@ -85,14 +85,15 @@ class ProofDatabase:
         ``sequences`` are those the transaction began with (name, last value, start); None: there was none, or it committed.
 
         Raises:
-            SetupError: V142, a transaction stays open.
+            RunError: R152, a transaction stays open.
         """
         own = self._own.get("own")
         ends = time.monotonic() + GONE_WITHIN_S
         while own.execute(_OPEN).rows[0][0]:
             if time.monotonic() > ends:
                 text = "a transaction stays open although the worker that began it was killed"
-                raise SetupError(text, code="V142", hint="does a function of the job keep one open? close it before it answers")
+                hint = "does a function of the job keep one open? close it before it answers"
+                raise RunError(text, code="R152", hint=hint)
             time.sleep(0.002)
         for name, last, start in sequences or ():
             self._set(name, last, start)
@@ -106,7 +107,8 @@ class ProofDatabase:
             if sequence == name
         ]
         greatest = max([last, *kept], key=lambda each: each if isinstance(each, int) else start - 1)
-        own.execute("SELECT setval($1::regclass, $2::bigint, $3::bool)", (name, start if greatest is None else greatest, greatest is not None))
+        values = (name, start if greatest is None else greatest, greatest is not None)
+        own.execute("SELECT setval($1::regclass, $2::bigint, $3::bool)", values)
 
     def _run(self, statement: str) -> None:
         self._admin.get("admin").execute(statement)

@@ -14,10 +14,10 @@ REPLY = "reply"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A crash point: one side of one effect, by what it is and not by when it comes, for calls under way together have no order.
+    """A crash point: one side of one effect, by what it is and not by when it comes: calls under way together have no order.
 
-    ``step`` is a step's id or a transaction's unit; ``record`` is from 0, None outside a batch; ``chunk`` is that of a transaction.
-    ``kind`` is begin, statement, commit, request, invocation, read, keep, reply, or ``own statement``: of the locks and the ledger.
+    ``step`` is a step's id or a transaction's unit; ``record`` is from 0, None outside a batch; ``chunk`` is a transaction's.
+    ``kind`` is begin, statement, commit, request, invocation, read, keep, reply, or ``own statement``: of locks and ledger.
     ``number`` counts from 1 what would be the same otherwise.
     """
 

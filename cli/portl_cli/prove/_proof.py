@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from portl.errors import SetupError
+from portl.errors import RunError
 from portl_cli.engine import Execution
 from portl_cli.prove._comparison import Difference, LeftOut, differences, left_out
 from portl_cli.prove._points import Point, in_order, spread
@@ -45,16 +45,16 @@ def retried(stage: Stage) -> Execution:
 
 
 class Proof:
-    """A proof under way. ``rerun`` says that a second run with the same run_key follows each recovery, as a user would do it."""
+    """A proof under way. ``rerun`` says that a second run with the same run_key follows each recovery, as a user would."""
 
     def __init__(self, stage: Stage, *, rerun: bool, recover: Recovery = retried) -> None:
-        self._stage, self._rerun, self._recover = stage, rerun, recover
+        self._stage, self.rerun, self._recover = stage, rerun, recover
 
     def undisturbed(self) -> Undisturbed:
         """Runs the job twice from the same beginning.
 
         Raises:
-            SetupError: V140, it fails; V141, what the two runs leave differs in more than single columns and parts of requests.
+            RunError: R150, it fails; R151, what the two runs leave differs in more than single columns and parts of requests.
         """
         one, points = self._calmly()
         other, seen = self._calmly()
@@ -62,7 +62,7 @@ class Proof:
         still = differences(one, other, apart)
         if still:
             text = f"two undisturbed runs of the job differ, so that nothing can be compared: {still[0]}"
-            raise SetupError(text, code="V141", hint="let the job do the same for the same input")
+            raise RunError(text, code="R151", hint="let the job do the same for the same input")
         return Undisturbed(one, tuple(point for point in points if point in set(seen)), apart)
 
     def _calmly(self) -> tuple[State, list[Point]]:
@@ -70,7 +70,7 @@ class Proof:
         ended = self._stage.run()
         if ended.status != "SUCCEEDED":
             text = f"the job fails even when nothing disturbs it: {self._why(ended)}"
-            raise SetupError(text, code="V140", hint="let it pass `portl run --demo` first")
+            raise RunError(text, code="R150", hint="let it pass `portl run --demo` first")
         return self._stage.state(), in_order(self._stage.heard.reached)
 
     def crashes(self, calm: Undisturbed, most: int | None) -> Iterator[Outcome]:
@@ -87,8 +87,8 @@ class Proof:
             stage.disarm()
             return Outcome(point, "not reached", (Difference("the run", "it did not come to this point again"),))
         happened = f"failed: {self._why(ended)}" if ended.status != "SUCCEEDED" else _how(stage)
-        found = [] if self._rerun and ended.status != "SUCCEEDED" else differences(calm.state, stage.state(), calm.left_out)
-        if self._rerun:
+        found = [] if self.rerun and ended.status != "SUCCEEDED" else differences(calm.state, stage.state(), calm.left_out)
+        if self.rerun:
             found += self._differing_again(calm, found)
         return Outcome(point, happened, tuple(found))
 
@@ -104,5 +104,3 @@ class Proof:
 
 def _how(stage: Stage) -> str:
     return "answered as before" if stage.replayed() else "done again"
-
-

@@ -35,7 +35,7 @@ class State:
 
 @dataclass(slots=True)
 class Heard:
-    """What the workers of a run told."""
+    """What the workers of a run told, see portl_cli.prove._worker. ``sequences`` are those of the transaction under way."""
 
     reached: list[Reached] = field(default_factory=list)
     tasks: int = 0
@@ -43,43 +43,52 @@ class Heard:
     settled: bool = False
     sequences: tuple[str, list[tuple[str, int | None, int]]] | None = None
 
+    def begin(self) -> None:
+        """A new run begins."""
+        self.reached, self.tasks, self.died, self.settled, self.sequences = [], 0, False, False, None
+
+    def message(self, document: Mapping[str, Any]) -> None:
+        """Takes what a hook of a worker sent."""
+        match document.get("prove"):
+            case "task":
+                self.tasks += 1
+            case "reached":
+                self.reached.append(Reached(self.tasks, Point.read(document["point"])))
+            case "sequences":
+                self.sequences = (document["connection"], [tuple(each) for each in document["values"]])
+            case "committed":
+                self.sequences = None
+            case "dying":
+                self.died = True
+
 
 class Stage:
-    """Runs a machine. ``host`` has one slot, so that everything happens in order, and tells ``message`` what its workers send."""
+    """Runs a machine.
+
+    ``host`` has one slot, so that everything happens in order, and tells ``heard`` what its workers send. ``called`` are the
+    functions that the job calls: what they keep between invocations, such as a connection, does not outlive a run.
+    """
 
     def __init__(
         self,
         machine: Machine,
         params: Mapping[str, Any],
         host: WorkerHost,
+        heard: Heard,
         databases: Mapping[str, ProofDatabase],
         peer: Peer | None,
         folder: Path,
+        called: Sequence[str],
     ) -> None:
-        self._machine, self._params, self._host = machine, dict(params), host
+        self._machine, self._params, self._host, self._called = machine, dict(params), host, called
         self._databases, self._peer, self._folder = databases, peer, folder
         self._earlier_calls = 0
-        self.heard = Heard()
-
-    def message(self, document: Mapping[str, Any]) -> None:
-        """Takes what a hook of a worker sent."""
-        heard = self.heard
-        match document.get("prove"):
-            case "task":
-                heard.tasks += 1
-            case "reached":
-                heard.reached.append(Reached(heard.tasks, Point.read(document["point"])))
-            case "sequences":
-                heard.sequences = (document["connection"], [tuple(each) for each in document["values"]])
-            case "committed":
-                heard.sequences = None
-            case "dying":
-                heard.died = True
+        self.heard = heard
 
     def reset(self) -> None:
-        """Everything is as before the first run, and every process is new."""
+        """Everything is as before the first run."""
         self.disarm()
-        self._host.cool_down()
+        self._host.cool_down(self._called)
         for database in set(self._databases.values()):
             database.reset()
         for name in (RUN, AGAIN):
@@ -96,13 +105,13 @@ class Stage:
 
     def run(self, name: str = RUN) -> Execution:
         """Runs the machine to its end."""
-        self.heard = Heard()
+        self.heard.begin()
         clock = FakeClock(BEGINS if name == RUN else BEGINS + LATER)
         host = _Settling(self._host, self)
         return execute(self._machine, self._params, name=name, host=host, clock=clock, random=Random(0))  # noqa: S311 - jitter
 
     def settle(self) -> None:
-        """After a worker died: nothing of it is open any more, and what it drew from sequences and rolled back is drawn again."""
+        """After a worker died: nothing of it is open any more, and numbers that were rolled back are drawn again."""
         name, values = self.heard.sequences or (None, [])
         for each in set(self._databases.values()):
             each.settle(values if name is not None and self._databases[name] is each else None)
