@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.support import ROOT, start
+from flows.support import start
 
 THREE = Path(__file__).parent / "three.csv"
 """One key three times: a first version, the next one after a published one, and that one updated."""
 PATIENCE_S = 600
 
-FEED = '''"""The three records of three.csv, as the feed would send them."""
+FEED = f'''"""The three records of three.csv, as the feed would send them."""
 
 import csv, hashlib, json, pathlib
 
 
 def handler(event, context):
-    records = list(csv.DictReader(pathlib.Path(%r).open(encoding="utf-8")))
+    records = list(csv.DictReader(pathlib.Path({str(THREE)!r}).open(encoding="utf-8")))
     for record in records:
         record["md5"] = hashlib.md5(record["payload"].encode()).hexdigest()
         record["slug"] = record["name"].lower().replace(" ", "-")
         record["status"] = "published" if json.loads(record["payload"])["final"] else "draft"
-    return {"batch_id": event["batch_id"], "records": records}
-''' % str(THREE)
+    return {{"batch_id": event["batch_id"], "records": records}}
+'''
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,21 @@ def prove(tmp_path: Path, job: Path, *options: str, **variables: str) -> Proven:
     return Proven(process.returncode, err, began, [each for each in events if each["event"] == "crash_point"], end)
 
 
-def write_job(tmp_path: Path, name: str, text: str, schema: str = "", functions: Iterable[tuple[str, str]] = ()) -> Path:
-    """A job in a project of its own."""
-    folder = tmp_path / "project" / "statemachines" / name
-    folder.mkdir(parents=True)
-    (folder / "job.yaml").write_text(text, "utf-8")
-    if schema:
-        (folder / "schema.sql").write_text(schema, "utf-8")
-    for file, code in functions:
-        (folder / file).write_text(code, "utf-8")
-    (tmp_path / "project" / "template.yaml").write_text((ROOT / "template.yaml").read_text("utf-8"), "utf-8")
-    for linked in ("functions", "layers"):
-        (tmp_path / "project" / linked).symlink_to(ROOT / linked)
-    return folder / "job.yaml"
+@dataclass(frozen=True)
+class Workshop:
+    """A project for jobs to prove, whose server runs as long as the tests do."""
+
+    root: Path
+
+    def write(self, text: str, schema: str = "", **functions: str) -> Path:
+        """A job with its tables, and functions in files beside it."""
+        folder = self.root / "statemachines" / f"job_{secrets.token_hex(4)}"
+        folder.mkdir(parents=True)
+        files = {"job.yaml": text, "schema.sql": schema, **{f"{name}.py": code for name, code in functions.items()}}
+        for name, content in files.items():
+            if content:
+                (folder / name).write_text(content, "utf-8")
+        return folder / "job.yaml"
 
 
 APPEND = """version: 2

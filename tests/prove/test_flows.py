@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flows.support import FLOW_A, FLOW_B, project
-from prove.support import APPEND, FEED, NOTES, THREE, prove, write_job
+from flows.support import FLOW_A, FLOW_B
+from prove.support import APPEND, FEED, NOTES, THREE, Workshop, prove
 
 pytestmark = pytest.mark.postgres
+SCHEMA = (FLOW_A / "schema.sql").read_text("utf-8")
 ALL = os.environ.get("PORTL_PROVE_ALL") == "1"
+
+
+Flow = Callable[[Workshop], tuple[Path, str]]
 
 
 def sample(count: int) -> list[str]:
     return [] if ALL else ["--points", str(count)]
 
 
-def flow_b(tmp_path: Path) -> Path:
-    job = project(tmp_path, {"function: feed": "function: feed.py:handler"}, FLOW_B)
-    (job.parent / "feed.py").write_text(FEED, "utf-8")
-    return job
+def flow_a(workshop: Workshop) -> tuple[Path, str]:
+    return workshop.write((FLOW_A / "job.yaml").read_text("utf-8"), SCHEMA), f"path={THREE}"
 
 
-def test_flow_a_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path) -> None:
-    proven = prove(tmp_path, FLOW_A / "job.yaml", "--param", f"path={THREE}", *sample(18))
+def flow_b(workshop: Workshop) -> tuple[Path, str]:
+    text = (FLOW_B / "job.yaml").read_text("utf-8").replace("function: feed", 'function: "feed.py:handler"')
+    return workshop.write(text, SCHEMA, feed=FEED), "batch_id=2026-11"
+
+
+def test_flow_a_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path, workshop: Workshop) -> None:
+    job, param = flow_a(workshop)
+    proven = prove(tmp_path, job, "--param", param, *sample(13))
     assert (proven.told, proven.code, proven.err) == (set(), 0, "")
     assert {point["kind"] for point in proven.points} >= {"own statement", "statement", "request", "invocation"}
     assert {point["happened"] for point in proven.points} <= {"done again", "answered as before"}
@@ -41,25 +50,26 @@ def test_flow_a_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path
         assert [point["happened"] for point in proven.of(kind="commit", side="after", number=2)] == ["answered as before"]
 
 
-def test_flow_b_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path) -> None:
-    proven = prove(tmp_path, flow_b(tmp_path), "--param", "batch_id=2026-11", *sample(14))
+def test_flow_b_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path, workshop: Workshop) -> None:
+    job, param = flow_b(workshop)
+    proven = prove(tmp_path, job, "--param", param, *sample(9))
     assert (proven.told, proven.code, proven.err) == (set(), 0, "")
-    assert len(proven.points) == (proven.began["points"] if ALL else 14)
+    assert len(proven.points) == (proven.began["points"] if ALL else 9)
 
 
-@pytest.mark.parametrize("flow", ["a", "b"])
-def test_without_the_ledger_each_flow_differs_at_every_point(tmp_path: Path, flow: str) -> None:
+@pytest.mark.parametrize("flow", [flow_a, flow_b])
+def test_without_the_ledger_each_flow_differs_at_every_point(tmp_path: Path, workshop: Workshop, flow: Flow) -> None:
     """The test of the tests above."""
-    job, param = (FLOW_A / "job.yaml", f"path={THREE}") if flow == "a" else (flow_b(tmp_path), "batch_id=2026-11")
-    proven = prove(tmp_path, job, "--param", param, *sample(5), PORTL_LEDGER="off")
+    job, param = flow(workshop)
+    proven = prove(tmp_path, job, "--param", param, *sample(3), PORTL_LEDGER="off")
     assert (proven.code, len(proven.differing)) == (1, len(proven.points)), proven.err
     assert proven.end["differences"] >= len(proven.points)
 
 
-def test_an_append_is_done_once_with_the_ledger_and_again_without(tmp_path: Path) -> None:
-    job = write_job(tmp_path, "append", APPEND, NOTES)
-    right = prove(tmp_path, job, "--param", f"path={THREE}", *sample(10))
+def test_an_append_is_done_once_with_the_ledger_and_again_without(tmp_path: Path, workshop: Workshop) -> None:
+    job = workshop.write(APPEND, NOTES)
+    right = prove(tmp_path, job, "--param", f"path={THREE}", *sample(6))
     assert (right.told, right.code, right.err) == (set(), 0, "")
-    wrong = prove(tmp_path, job, "--param", f"path={THREE}", *sample(5), PORTL_LEDGER="off")
+    wrong = prove(tmp_path, job, "--param", f"path={THREE}", *sample(3), PORTL_LEDGER="off")
     assert (wrong.code, len(wrong.differing)) == (1, len(wrong.points)), wrong.err
     assert any("notes id 4: a row too many" in each for each in wrong.told)

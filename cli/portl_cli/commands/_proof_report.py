@@ -70,4 +70,4 @@ def ending(outcomes: Sequence[Outcome]) -> Iterator[str]:
     if found:
         yield ""
     count = sum(len(outcome.differences) for outcome in outcomes)
-    yield f"{count:,} difference{'' if count == 1 else 's'} at {len(outcomes):,} crash points"
+    yield f"{count:,} difference{'' if count == 1 else 's'} at {len(outcomes):,} crash point{'' if len(outcomes) == 1 else 's'}"

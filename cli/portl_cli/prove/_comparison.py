@@ -67,6 +67,8 @@ def _parts(one: State, other: State) -> Iterator[LeftOut]:
     ours, theirs = (_by_key(distinct(state.calls)) for state in (one, other))
     if ours.keys() != theirs.keys():
         ours, theirs = (_by_content(distinct(state.calls)) for state in (one, other))
+    if any(len(ours[key]) != len(theirs[key]) for key in ours):
+        return  # one run sent more: no part of a request is to blame for that
     for key in ours.keys() & theirs.keys():
         for here, there in zip(ours[key], theirs[key], strict=False):
             for name in _differing(here, there):
@@ -149,13 +151,10 @@ def _row_name(row: Mapping[str, Any], key: Sequence[str]) -> str:
 
 
 def _requests(wanted: State, found: State, ignored: set[tuple[str, str]]) -> Iterator[Difference]:
-    ours, theirs = ([_without(each, ignored) for each in distinct(state.calls)] for state in (wanted, found))
-    missing, extra = (
-        {_text(each): each for each in here if each not in there} for here, there in ((ours, theirs), (theirs, ours))
-    )
+    ours, theirs = (_counted(distinct(state.calls), ignored) for state in (wanted, found))
     by_key: dict[str, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
-    for side, requests in enumerate((missing, extra)):
-        for request in requests.values():
+    for side, texts in enumerate((ours - theirs, theirs - ours)):
+        for request in map(json.loads, sorted(texts.elements())):
             by_key[_text([request["method"], request["key"]])][side].append(request)
     for mine, other in by_key.values():
         for here, there in zip_longest(mine, other):
@@ -167,6 +166,16 @@ def _requests(wanted: State, found: State, ignored: set[tuple[str, str]]) -> Ite
                 for name in _differing(here, there):
                     told = f"{_short(_text(_at(there, name)))} instead of {_short(_text(_at(here, name)))}"
                     yield Difference(_address(here), f"{name} is {told}")
+
+
+def _counted(requests: Iterable[dict[str, Any]], ignored: set[tuple[str, str]]) -> Counter[str]:
+    """The requests but for what is left out. One key stands for one request: whether it was the same is told elsewhere."""
+    found: Counter[str] = Counter()
+    for request in requests:
+        kept = _without(request, ignored)
+        text = _text(kept)
+        found[text] = 1 if kept["key"] is not None else found[text] + 1
+    return found
 
 
 def _without(request: dict[str, Any], ignored: set[tuple[str, str]]) -> dict[str, Any]:
