@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test lint types build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test lint types prove build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,9 @@ types: .venv/installed-dev  ## Strict types
 
 test: lint types  ## Everything that must hold
 	$(BIN)/pytest -n 2 --dist worksteal
+
+prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes
+	PORTL_PROVE_ALL=1 $(BIN)/pytest -n 2 tests/prove/test_flows.py
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build

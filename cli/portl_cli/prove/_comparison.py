@@ -180,9 +180,18 @@ def _counted(requests: Iterable[dict[str, Any]], ignored: set[tuple[str, str]]) 
 
 def _without(request: dict[str, Any], ignored: set[tuple[str, str]]) -> dict[str, Any]:
     names = {name for where, name in ignored if where in (_address(request), request["method"])}
-    flat = {name: value for name, value in _flat(request).items() if name not in names}
-    fields = {name: flat.get(name) for name in ("method", "url", "key")}
-    return {**fields, "body": {name: value for name, value in flat.items() if name not in fields}} if names else request
+    return {"method": None, "url": None, "key": None, "body": None, **_pruned(request, names)} if names else request
+
+
+def _pruned(value: Any, names: set[str], at: str = "") -> Any:
+    """A JSON value without the leaves of these paths."""
+    if isinstance(value, dict):
+        parts = {key: (f"{at}.{key}" if at else str(key), item) for key, item in value.items()}
+        return {key: _pruned(item, names, path) for key, (path, item) in parts.items() if path not in names}
+    if isinstance(value, list):
+        parts_of = [(f"{at}[{number}]", item) for number, item in enumerate(value)]
+        return [_pruned(item, names, path) for path, item in parts_of if path not in names]
+    return value
 
 
 def repeated(calls: Iterable[Mapping[str, Any]]) -> Iterator[Difference]:
