@@ -73,3 +73,32 @@ def test_an_append_is_done_once_with_the_ledger_and_again_without(tmp_path: Path
     wrong = prove(tmp_path, job, "--param", f"path={THREE}", *sample(3), PORTL_LEDGER="off")
     assert (wrong.code, len(wrong.differing)) == (1, len(wrong.points)), wrong.err
     assert any("notes id 4: a row too many" in each for each in wrong.told)
+
+
+QUEUE = """version: 2
+job: queue
+params: {path: {type: string, required: true}}
+run_key: "{{ checksum(params.path) }}"
+connections:
+  pg_main: {type: postgres, url: "${env:PG_URL}"}
+  notify: {type: http, base_url: "${env:NOTIFY_URL}"}
+transaction: {scope: db, connection: pg_main}
+steps:
+  - {id: read, type: csv.read, path: "{{ params.path }}"}
+  - id: note
+    type: db.insert
+    batch: &each {from: "{{ steps.read.rows }}", as: row}
+    table: notes
+    mapping: {code: "{{ row.code }}", name: "{{ row.name }}"}
+  - {id: tell, type: outbox.enqueue, batch: *each, destination: notify, request: {method: PUT, path: "/notes/{{ idx }}"}}
+"""
+
+
+def test_what_is_queued_in_the_outbox_is_compared_too(tmp_path: Path, workshop: Workshop) -> None:
+    proven = prove(tmp_path, workshop.write(QUEUE, NOTES), "--param", f"path={THREE}", *sample(4))
+    assert (proven.told, proven.code, proven.err) == (set(), 0, "")
+    assert {each["where"] for each in proven.began["not_compared"]} == {"portl_outbox"}
+    assert {each["name"] for each in proven.began["not_compared"]} == {"queued_at", "due_at"}
+    wrong = prove(tmp_path, workshop.write(QUEUE, NOTES), "--param", f"path={THREE}", *sample(2), PORTL_LEDGER="off")
+    assert wrong.code == 1
+    assert {each.partition(" ")[0] for each in wrong.told} == {"notes"}
