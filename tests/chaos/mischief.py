@@ -15,7 +15,7 @@ from contextlib import suppress
 from chaos.killable_server import KillableServer
 from conftest import connect
 
-MOST = {"workers": 40, "server": 6}
+MOST = {"workers": 25, "server": 6}
 """So often each is done at most: a run must be able to end."""
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portl' AND xact_start IS NOT NULL"
 
@@ -28,7 +28,7 @@ class Mischief:
         self._server, self._calm_s, self._tell = server, calm_s, tell
         self._run: subprocess.Popen[str] | None = None
         self._over = threading.Event()
-        kinds = {"workers": (self._kill_workers, 0.05, 0.3), "server": (self._kill_server, 0.15, 0.5)}
+        kinds = {"workers": (self._kill_workers, 0.04, 0.2), "server": (self._kill_server, 0.1, 0.3)}
         self._threads = [
             threading.Thread(target=self._again, args=(name, random.Random(f"{seed} {name}"), *how))  # noqa: S311 - draws, not secrets
             for name, how in kinds.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from portl_cli.prove import Outcome, Undisturbed
+from portl_cli.prove import Outcome, Point, Undisturbed
 
 MOST_POINTS = 5
 """How many crash points are named that led to one difference."""
@@ -56,15 +56,14 @@ def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
 
 def ending(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Every difference once, with the points that led to it; then the count."""
-    found: dict[str, list[Outcome]] = {}
+    found: dict[str, list[Point]] = {}
     for outcome in outcomes:
-        for difference in outcome.differences:
-            found.setdefault(str(difference), []).append(outcome)
+        for text in dict.fromkeys(map(str, outcome.differences)):
+            found.setdefault(text, []).append(outcome.point)
     yield ""
     for text, crashed in found.items():
         yield f"  {text}"
-        for outcome in crashed[:MOST_POINTS]:
-            yield f"      {outcome.point}"
+        yield from (f"      {point}" for point in crashed[:MOST_POINTS])
         if len(crashed) > MOST_POINTS:
             yield f"      and {len(crashed) - MOST_POINTS:,} more"
     if found:
