@@ -7,18 +7,20 @@ from collections.abc import Iterator, Sequence
 
 from portl_cli.prove import Outcome, Point, Undisturbed
 
-MOST_POINTS = 5
-"""How many crash points are named that led to one difference."""
+MOST_POINTS, MOST_DIFFERENCES = 5, 20
+"""How many crash points are named that led to the same differences, and how many of those are shown."""
 _Row = tuple[str, ...]
 
 
-def beginning(job: str, calm: Undisturbed, unused: Sequence[str], *, rerun: bool) -> Iterator[str]:
+def beginning(job: str, calm: Undisturbed, taken: int, unused: Sequence[str], *, rerun: bool) -> Iterator[str]:
     """What is compared with what."""
     yield f"proof of {job}, on a database and a peer of its own"
     if unused:
         yield f"  {', '.join(unused)} of the environment {'is' if len(unused) == 1 else 'are'} set and not used"
     second = "the engine's Retry, then a second run with the same run_key" if rerun else "the engine's Retry; it has no run_key"
     yield f"  after each crash: {second}"
+    if taken < len(calm.points):
+        yield f"  {taken:,} of its {len(calm.points):,} crash points, evenly spread"
     for each in calm.left_out:
         yield f"  not compared: {each}"
 
@@ -54,19 +56,29 @@ def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
         yield ("  " + "  ".join(cells)).rstrip()
 
 
-def ending(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Every difference once, with the points that led to it; then the count."""
-    found: dict[str, list[Point]] = {}
-    for outcome in outcomes:
-        for text in dict.fromkeys(map(str, outcome.differences)):
-            found.setdefault(text, []).append(outcome.point)
+def ending(outcomes: Sequence[Outcome], *, verbose: bool) -> Iterator[str]:
+    """Every difference once, under the points that led to it; then the count."""
     yield ""
-    for text, crashed in found.items():
-        yield f"  {text}"
-        yield from (f"      {point}" for point in crashed[:MOST_POINTS])
-        if len(crashed) > MOST_POINTS:
-            yield f"      and {len(crashed) - MOST_POINTS:,} more"
-    if found:
+    for points, texts in _by_points(outcomes).items():
+        named = points if verbose else points[:MOST_POINTS]
+        more = f"; and {len(points) - len(named):,} more" if len(points) > len(named) else ""
+        yield f"  {'; '.join(map(str, named))}{more}:"
+        shown = texts if verbose else texts[:MOST_DIFFERENCES]
+        yield from (f"      {text}" for text in shown)
+        if len(texts) > len(shown):
+            yield f"      and {len(texts) - len(shown):,} more, which --verbose shows"
         yield ""
     count = sum(len(outcome.differences) for outcome in outcomes)
     yield f"{count:,} difference{'' if count == 1 else 's'} at {len(outcomes):,} crash point{'' if len(outcomes) == 1 else 's'}"
+
+
+def _by_points(outcomes: Sequence[Outcome]) -> dict[tuple[Point, ...], list[str]]:
+    """The differences that the same crash points led to, together."""
+    points: dict[str, list[Point]] = {}
+    for outcome in outcomes:
+        for text in dict.fromkeys(map(str, outcome.differences)):
+            points.setdefault(text, []).append(outcome.point)
+    found: dict[tuple[Point, ...], list[str]] = {}
+    for text, led in points.items():
+        found.setdefault(tuple(led), []).append(text)
+    return found

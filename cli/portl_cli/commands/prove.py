@@ -25,7 +25,7 @@ from portl_cli.prove import Outcome, Proof, Undisturbed
 @click.argument("job", type=click.Path(path_type=Path))
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
 @click.option("--points", type=click.IntRange(min=1), help="Crash at so many points only, evenly spread.")
-@click.option("--verbose", is_flag=True, help="A line for every crash point.")
+@click.option("--verbose", is_flag=True, help="A line for every crash point, and every difference.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 def command(*, job: Path, params: tuple[str, ...], points: int | None, verbose: bool, as_json: bool) -> int:
     """Kill JOB's workers at every effect, let it recover, and compare what it leaves with a run that nobody disturbed.
@@ -52,9 +52,10 @@ def command(*, job: Path, params: tuple[str, ...], points: int | None, verbose: 
 
 def _crashed(proof: Proof, points: int | None, unused: list[str], tell: _Text | _Json) -> list[Outcome]:
     calm = proof.undisturbed()
-    tell.begins(calm, unused, rerun=proof.rerun)
+    taken = min(points or len(calm.points), len(calm.points))
+    tell.begins(calm, taken, unused, rerun=proof.rerun)
     outcomes = []
-    with tell.bar(min(points or len(calm.points), len(calm.points))) as bar:
+    with tell.bar(taken) as bar:
         for outcome in proof.crashes(calm, points):
             outcomes.append(outcome)
             tell.crashed(outcome)
@@ -70,8 +71,8 @@ class _Text:
     def __init__(self, job: str, *, verbose: bool) -> None:
         self._job, self._verbose = job, verbose
 
-    def begins(self, calm: Undisturbed, unused: list[str], *, rerun: bool) -> None:
-        _echo(beginning(self._job, calm, unused, rerun=rerun))
+    def begins(self, calm: Undisturbed, taken: int, unused: list[str], *, rerun: bool) -> None:
+        _echo(beginning(self._job, calm, taken, unused, rerun=rerun))
 
     def bar(self, count: int) -> AbstractContextManager[Any]:
         """A bar on a terminal, for the minute it may take."""
@@ -82,7 +83,7 @@ class _Text:
 
     def ends(self, outcomes: list[Outcome]) -> None:
         _echo(table(outcomes, verbose=self._verbose))
-        _echo(ending(outcomes))
+        _echo(ending(outcomes, verbose=self._verbose))
 
 
 class _Json:
@@ -91,9 +92,10 @@ class _Json:
     def __init__(self, job: str) -> None:
         self._job = job
 
-    def begins(self, calm: Undisturbed, unused: list[str], *, rerun: bool) -> None:
+    def begins(self, calm: Undisturbed, taken: int, unused: list[str], *, rerun: bool) -> None:
         apart = [{"where": each.where, "name": each.name, "one": each.one, "other": each.other} for each in calm.left_out]
-        self._event("proof_started", job=self._job, points=len(calm.points), rerun=rerun, not_used=unused, not_compared=apart)
+        counts = {"points": len(calm.points), "taken": taken}
+        self._event("proof_started", job=self._job, **counts, rerun=rerun, not_used=unused, not_compared=apart)
 
     def bar(self, _: int) -> AbstractContextManager[Any]:
         return nullcontext()
