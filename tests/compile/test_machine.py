@@ -121,3 +121,18 @@ def test_a_conditional_alone_runs_one_way_only(job: Callable[[str], Job]) -> Non
         ended = execute(machine, {}, name="r", host=host, clock=FakeClock())
         called = [payload["step"]["id"] for name, payload in host.calls if name == "api_call"]
         assert (ended.status, called) == ("SUCCEEDED", steps), ended.cause
+
+
+@pytest.mark.parametrize("error", ["Runtime.ExitError", "Sandbox.Timedout", "Lambda.Unknown", "Transient"])
+def test_a_task_whose_function_was_killed_or_late_is_done_again(job: Callable[[str], Job], error: str) -> None:
+    machine = load_machine(compiled(job(JOBS["one step"])).definition, substitutions={"ApiCallFunctionArn": "api_call"})
+    failures = [type(error, (Exception,), {})("killed")]
+
+    def answer(_: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return {"run": {"id": "r"}, "done": True}
+
+    host = FakeHost({"api_call": answer})
+    ended = execute(machine, {}, name="r", host=host, clock=FakeClock())
+    assert (ended.status, len(host.calls)) == ("SUCCEEDED", 2), ended.cause
