@@ -13,7 +13,7 @@ _BARE_PARAM = re.compile(r"\s*\{\{\s*params\.(\w+)\s*\}\}\s*")
 
 
 def a_batch_goes_over_a_list(check: Check) -> None:
-    """J208, J215, and the codes of references: ``batch.from`` leads to a list that is made. J210: one chunk size for one list."""
+    """J208, J215, and codes of references: ``batch.from`` leads to a list that is made. J210: one chunk size for one list."""
     for placed in check.steps:
         if placed.step.batch is None:
             continue
