@@ -23,17 +23,11 @@ def staging_can_be_done(check: Check) -> None:
     inside = arrange(check.job.steps, inline=wanted.external == "inline").inside
     paths = {each.step.id: each.path for each in check.steps}
     broken = {step.id for step in inside if check.broken.touches(paths[step.id], "batch", "type")}
-    for step_id, text in _problems(inside):
-        if step_id not in broken:
-            check.add((*paths[step_id], "id"), "J310", text, _WAY_OUT)
-
-
-def _problems(inside: Sequence[StepSpec]) -> Iterator[tuple[str, str]]:
-    """The first reason of each step."""
     for at, step in enumerate(inside):
         reason = next(_reasons(step, inside[:at]), "")
-        if reason:
-            yield step.id, f'"{step.id}" cannot be staged: {reason}'
+        if reason and step.id not in broken:
+            hint = "leave transaction.external out: it is then called behind the commit" if is_call(step) else _WAY_OUT
+            check.add((*paths[step.id], "id"), "J310", f'"{step.id}" cannot be staged: {reason}', hint)
 
 
 def _reasons(step: StepSpec, before: Sequence[StepSpec]) -> Iterator[str]:
