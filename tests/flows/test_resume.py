@@ -86,7 +86,7 @@ def test_a_run_that_failed_at_its_calls_goes_on_there_and_sends_nothing_again_th
     assert query(ROWS) == rows
     assert (len(sent(peer)), set(sent(peer).values())) == (24, {1})
     taken = "read_csv 12, enrich 12, resource 12, latest_before 12, new_version 12, insert_version 12, "
-    taken += "announce_resource 5, latest 12"
+    taken += "announce_resource 5, latest 12, announce_version 4"
     assert f"  reused of {first}: {taken}; done: announce_resource, announce_version\n" in resumed.out
     assert "  records 12\n" in resumed.out
     shown = portl(tmp_path, "runs", "show", run_id(resumed), "--json")
