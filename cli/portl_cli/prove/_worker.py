@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +23,14 @@ from portl.runs import (
     Invocation,
     KeepRecords,
     LiveEffects,
+    Lot,
     Noted,
     Prepared,
     ReadRecords,
     Request,
     Run,
     RunFolder,
+    Staged,
     Unit,
     use_effects,
 )
@@ -194,9 +196,27 @@ class WatchedDatabase:
         self._watch.tell("committed")
         self._watch.boundary("commit", "after")
 
+    def limit(self, *, statement_s: float, idle_s: float | None) -> None:
+        """See PostgresConnection."""
+        with self._watch.statement():
+            self._real.limit(statement_s=statement_s, idle_s=idle_s)
+
+    def copy(self, sql: str, records: Iterable[Sequence[Any]]) -> None:
+        """See PostgresConnection."""
+        with self._watch.statement():
+            self._real.copy(sql, records)
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """See PostgresConnection; it makes no effect by itself."""
+        return self._real.savepoint()  # type: ignore[no-any-return]
+
     def table(self, name: str) -> Any:
         """See PostgresConnection; a look into the catalogue is no effect."""
         return self._real.table(name)
+
+    def reader(self, table: str, column: str) -> Callable[[str], Any]:
+        """See PostgresConnection."""
+        return self._real.reader(table, column)  # type: ignore[no-any-return]
 
 
 class WatchedExecutor:
@@ -217,6 +237,27 @@ class WatchedExecutor:
         """See Executor."""
         self._watch.noted(step_id, record)
         self._real.note(intent, step_id=step_id, record=record)
+
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """See Executor."""
+        return self._real.described(intent, step_id=step_id, record=record)
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:
+        """See Executor."""
+        return self._real.apart(connection)
+
+    def knows(self, begin: Begin) -> bool:
+        """See Executor."""
+        return self._real.knows(begin)
+
+    def stage(self, connection: str, lot: Lot) -> None:
+        """See Executor. Its statements are points of the stage."""
+        self._watch.noted(lot.unit, None)
+        self._real.stage(connection, lot)
+
+    def staged(self, begin: Begin) -> Staged:
+        """See Executor."""
+        return self._real.staged(begin)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """See Executor."""

@@ -3,7 +3,7 @@
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
 from portl.runs._drivers import Load, run_step
-from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
+from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
@@ -108,6 +108,7 @@ __all__ = [
     "SetAside",
     "Stage",
     "Stageable",
+    "Staged",
     "StagedWrite",
     "Statement",
     "StepType",
