@@ -41,6 +41,12 @@ AGAIN = HttpError("503", code="H101", outcome="Transient")
         (QUERY, DatabaseError("the time was up", code="D108"), False, False),
     ],
 )
+def keep_partial(folder: RunFolder, step_id: str, lines: list[Any]) -> None:
+    """What a chunk that could not go on had finished."""
+    folder.write_lines(f"partial/{step_id}/00001.jsonl", lines)
+    folder.write(f"partial/{step_id}/00001.at", f"partial/{step_id}/00001.jsonl")
+
+
 def test_an_error_is_the_records_or_the_tasks(spec: Any, problem: StepError, waits: bool, letter: bool) -> None:
     assert is_set_aside(spec, problem, waits=waits) is letter
 
@@ -69,7 +75,7 @@ def told(folder: RunFolder) -> list[tuple[int, str]]:
 
 
 def test_what_was_finished_keeps_its_answer_and_the_rest_is_kept_aside(folder: RunFolder) -> None:
-    folder.write_lines("partial/tell/00001.jsonl", [[4, {"status": 200}], [6, {"status": 201}]])
+    keep_partial(folder, "tell", [[4, {"status": 200}], [6, {"status": 201}]])
     assert set_chunk_aside(task(folder, 8, **TIMED_OUT), TELL) == {"failed": 2}
     assert told(folder) == [(5, "tell"), (7, "tell")]
     assert folder.read_lines("results/tell/00001.jsonl") == [{"status": 200}, None, {"status": 201}, None]
@@ -102,7 +108,7 @@ def test_a_letter_of_a_function_that_ended_says_how_and_where_the_record_comes_f
 
 
 def test_what_the_step_had_finished_begins_again_behind_it(folder: RunFolder) -> None:
-    folder.write_lines("partial/tell/00001.jsonl", [[4, {"status": 200}]])
+    keep_partial(folder, "tell", [[4, {"status": 200}]])
     remaining = Remaining("tell", "tell", "tell", (("next", None), ("last", None)))
     assert set_chunk_aside(task(folder, 6, **TIMED_OUT), remaining) == {"failed": 2}
     assert told(folder) == [(4, "next"), (5, "tell")]
@@ -115,7 +121,7 @@ def test_letters_that_were_there_stay_as_they_are(folder: RunFolder) -> None:
     refused = HttpError("422", code="H101")
     keep_letters(folder, "before", 1, [addressed.letter(refused, step="before", record=4, **{"from": "before"})])
     keep_letters(folder, "tell", 1, [addressed.letter(refused, step="tell", record=5, **{"from": "tell"})])
-    folder.write_lines("partial/tell/00001.jsonl", [[5, None]])
+    keep_partial(folder, "tell", [[5, None]])
     assert set_chunk_aside(given, TELL) == {"failed": 3}
     codes = [(letter["step"], letter["record"], letter["error"]["code"]) for letter in read_letters(folder)]
     assert codes == [("before", 4, "H101"), ("tell", 5, "H101"), ("tell", 6, "R113"), ("tell", 7, "R113")]
@@ -124,7 +130,7 @@ def test_letters_that_were_there_stay_as_they_are(folder: RunFolder) -> None:
 def test_a_record_goes_on_at_the_first_unit_that_takes_it(folder: RunFolder) -> None:
     ways = [{"branch": way} for way in ("then", "then", "else", "else")]
     folder.write_lines("results/choose/00001.jsonl", ways)
-    folder.write_lines("partial/big/00001.jsonl", [[4, {"status": 200}]])
+    keep_partial(folder, "big", [[4, {"status": 200}]])
     given = task(folder, 8, mask=("choose", "then"), **TIMED_OUT)
     assert set_chunk_aside(given, Remaining("big", "big", "big", (("small", ("choose", "else")),))) == {"failed": 3}
     assert told(folder) == [(5, "big"), (6, "small"), (7, "small")]

@@ -41,7 +41,7 @@ from portl.runs._records import (
 )
 from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
-from portl.runs._reuse import REUSED, answered, find_partial, partial_name, taken
+from portl.runs._reuse import REUSED, answered, find_partial, partial_name, partial_pointer, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -121,6 +121,7 @@ class Chunk:
         except (StepError, RetryAfter, KeyboardInterrupt):
             self._keep_letters()
             self._task.folder.write_lines(self._kept, [[idx, self._done[idx]] for idx in sorted(self._done)])
+            self._task.folder.write(partial_pointer(self._node.spec.id, self._number), self._kept)
             self._asked.keep(self._kept)
             raise
         records = self._source.part(self._number)

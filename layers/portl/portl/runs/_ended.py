@@ -11,6 +11,7 @@ from portl.runs._handler import error_document
 from portl.runs._letters import FAILED, Addressed, Letter, chunk_letters, keep_letters, set_aside
 from portl.runs._records import Tally, masked
 from portl.runs._results import part_name
+from portl.runs._reuse import partial_pointer
 from portl.runs._task import Task
 
 Mask = tuple[str, str] | None
@@ -43,11 +44,11 @@ class _Ended:
         assert task.chunk is not None  # noqa: S101 - as above
         self._task, self._remaining, self._rows, self._chunk = task, remaining, task.rows, task.chunk
         self._source = task.source(task.rows)
-        self._kept = f"partial/{remaining.step}/{task.chunk:05d}.jsonl"
+        self._kept = str(task.folder.find(partial_pointer(remaining.step, task.chunk)) or "")
 
     def run(self) -> dict[str, Any]:
         step_id, folder = self._remaining.step, self._task.folder
-        done: dict[int, Any] = dict(folder.read_lines(self._kept)) if folder.exists(self._kept) else {}
+        done: dict[int, Any] = dict(folder.read_lines(self._kept)) if self._kept and folder.exists(self._kept) else {}
         letters = {each["record"]: each for each in chunk_letters(folder, step_id, self._chunk) if each["record"] in done}
         letters |= self._letters(done, letters.keys() | set_aside(folder, self._task.groups[0].after, self._chunk))
         keep_letters(folder, step_id, self._chunk, letters.values())

@@ -52,7 +52,7 @@ def _wait(problem: StepError, event: Mapping[str, Any], payload: Payload) -> Ret
     if "step" not in event:
         return None
     step_id = str(event["step"]["id"])
-    wait = wait_for(problem, effects().folder(payload.run_id), step_id, payload.chunk)
+    wait = wait_for(problem, effects().folder(payload.run_id), event["step"], payload.chunk)
     if wait is not None:
         idx, seconds = problem.place.record, int(str(wait))
         log("warning", "waits as told", run=payload.run_id, step_id=step_id, idx=idx, chunk=payload.chunk, seconds=seconds)

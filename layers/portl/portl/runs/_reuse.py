@@ -103,6 +103,11 @@ def partial_name(step_id: str, chunk: int, work: str) -> str:
     return f"partial/{step_id}/{chunk:05d}-{work[:16]}.jsonl"
 
 
+def partial_pointer(step_id: str, chunk: int) -> str:
+    """Where it stands which of them the run has written last."""
+    return f"partial/{step_id}/{chunk:05d}.at"
+
+
 def find_partial(task: Task, name: str) -> str | None:
     """The finished records of a chunk: this run's, or those of a run it goes on from."""
     names = [name, *(f"/{base}/{name}" for base in earlier_runs(task))]
