@@ -19,6 +19,7 @@ COMMANDS = {
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "prove": "Crash a job at every effect and compare what it leaves.",
+    "query": "Ask the embedded PostgreSQL of a project, read-only.",
     "run": "Run a job on this machine.",
     "runs": "Look at the runs of this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",

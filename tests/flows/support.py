@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ VERSIONS = (
 )
 
 
+@cache
 def load_function(name: str) -> Any:
     """The example function, loaded by itself."""
     import importlib.util

@@ -41,14 +41,14 @@ AGAIN = HttpError("503", code="H101", outcome="Transient")
         (QUERY, DatabaseError("the time was up", code="D108"), False, False),
     ],
 )
+def test_an_error_is_the_records_or_the_tasks(spec: Any, problem: StepError, waits: bool, letter: bool) -> None:
+    assert is_set_aside(spec, problem, waits=waits) is letter
+
+
 def keep_partial(folder: RunFolder, step_id: str, lines: list[Any]) -> None:
     """What a chunk that could not go on had finished."""
     folder.write_lines(f"partial/{step_id}/00001.jsonl", lines)
     folder.write(f"partial/{step_id}/00001.at", f"partial/{step_id}/00001.jsonl")
-
-
-def test_an_error_is_the_records_or_the_tasks(spec: Any, problem: StepError, waits: bool, letter: bool) -> None:
-    assert is_set_aside(spec, problem, waits=waits) is letter
 
 
 @pytest.fixture
