@@ -20,6 +20,7 @@ from portl_cli.engine import FakeClock, FakeHost, MachineError, check, execute, 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = {
     "scope db": "transaction: {scope: db, connection: db}\n" + READ + UPSERT + CALL + LOOK,
+    "staged": "transaction: {scope: db, connection: db, staging: true}\n" + READ + UPSERT + CALL,
     "scope chunk": "transaction: {scope: chunk, connection: db}\n" + READ + UPSERT + CALL + LOOK,
     "no transaction": READ + UPSERT + LOOK + CALL,
     "a conditional in a batch": READ + CONDITIONAL.format(batch="batch: *each", test="row.code == 'a'"),
@@ -35,6 +36,8 @@ KEYS = [
     "BatchItems",
     "Conditional",
     "CsvRead",
+    "DbCommit",
+    "DbStage",
     "DeadLetter",
     "DbTransaction",
     "DbUpsert",
@@ -65,6 +68,17 @@ def test_every_machine_passes_an_independent_validator(job: Callable[[str], Job]
     paths = [part for file in files for part in ("--json-path", str(file))]
     done = subprocess.run([*tool, *paths], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_staged_transaction_is_chunks_side_by_side_and_one_commit_with_the_calls_behind_it(job: Callable[[str], Job]) -> None:
+    states = compiled(job(JOBS["staged"])).definition["States"]
+    assert [*states] == ["read", "enrich per chunk", "put per chunk", "put in one transaction", "call per chunk"]
+    (task,) = states["put per chunk"]["ItemProcessor"]["States"].values()
+    commit = states["put in one transaction"]["Arguments"]["Payload"]
+    assert (states["put per chunk"]["MaxConcurrency"], task["Arguments"]["Payload"]["stage"]) == (10, commit["unit"])
+    assert ("locks" in task["Arguments"]["Payload"], commit["locks"]) == (False, ["t"])
+    assert task["Arguments"]["FunctionName"] == "${DbStageFunctionArn}"
+    assert states["put in one transaction"]["Arguments"]["FunctionName"] == "${DbCommitFunctionArn}"
 
 
 def test_an_unknown_field_is_refused(job: Callable[[str], Job]) -> None:
