@@ -15,7 +15,7 @@ from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment,
 BOUND_BYTES = 64 * 1024
 """A job that could pass this is refused; Step Functions ends an execution at 256 KiB where no Catch can see it."""
 RUN_BYTES = 100
-ROWS_BYTES = 200
+ROWS_BYTES = 400
 COUNT_BYTES = 6
 MAX_CHUNKS = 10_000
 
