@@ -80,15 +80,15 @@ class UnitLetters:
 
     def before(self, after: tuple[str, ...], part: int) -> frozenset[int]:
         """The records of a chunk that are left out because an earlier step has a letter of theirs."""
-        found = {step_id: set_aside(self._task.folder, [step_id], part) for step_id in after}
+        found = {step_id: set_aside(self._task.folder, [step_id], part, writer=self._task.letters_by) for step_id in after}
         self.left += [[step_id, part, sorted(records)] for step_id, records in found.items() if records]
         return frozenset[int]().union(*found.values())
 
     def take(self, problem: StepError, walk: Walk, idx: int, addressed: Addressed) -> None:
         """Makes a letter of a record that failed, or raises its error, placed."""
         node = walk.node
-        if node is None or not is_set_aside(node.spec, problem, waits=False):
-            raise problem.at(addressed.place(idx))
+        if node is None or node.spec.id not in self._own or not is_set_aside(node.spec, problem, waits=False):
+            raise problem.at(addressed.place(idx, node.spec.id if node else None))
         step_id, executor = node.spec.id, self._task.executor
         more: dict[str, Any] = {"from": self._first, "request": None}
         if walk.scope is not None:

@@ -103,7 +103,7 @@ class Chunk:
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
         self._origin = ""
-        self._before = set_aside(task.folder, task.groups[0].after, self._number)
+        self._before = set_aside(task.folder, task.groups[0].after, self._number, writer=task.letters_by)
         self._letters: dict[int, Letter] = {}
         self._asked = Asked(task, node.spec.id, self._first)
 

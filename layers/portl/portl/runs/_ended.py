@@ -50,7 +50,9 @@ class _Ended:
         step_id, folder = self._remaining.step, self._task.folder
         done: dict[int, Any] = dict(folder.read_lines(self._kept)) if self._kept and folder.exists(self._kept) else {}
         letters = {each["record"]: each for each in chunk_letters(folder, step_id, self._chunk) if each["record"] in done}
-        letters |= self._letters(done, letters.keys() | set_aside(folder, self._task.groups[0].after, self._chunk))
+        letters |= self._letters(
+            done, letters.keys() | set_aside(folder, self._task.groups[0].after, self._chunk, writer=self._task.letters_by)
+        )
         keep_letters(folder, step_id, self._chunk, letters.values())
         if done:
             indexes = range(self._first, self._first + len(self._source.part(self._chunk)))

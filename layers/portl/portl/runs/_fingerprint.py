@@ -101,7 +101,7 @@ def _aside(task: Task) -> Iterator[list[int]]:
     for group in task.groups:
         if group.rows is not None and group.after:
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
-            yield sorted(idx for part in parts for idx in set_aside(task.folder, group.after, part))
+            yield sorted(idx for part in parts for idx in set_aside(task.folder, group.after, part, writer=task.letters_by))
 
 
 def _digest(task: Task, name: str) -> list[str]:

@@ -117,9 +117,10 @@ def is_open(folder: RunFolder, run_id: str, letter: Letter) -> bool:
     return not folder.exists(f"/{run_id}/{REPLAYS}/{letter['step']}/{letter['record']}.json")
 
 
-def set_aside(folder: RunFolder, step_ids: Sequence[str], chunk: int) -> frozenset[int]:
-    """The records of a chunk that have a letter of one of the steps."""
-    return frozenset(int(letter["record"]) for step_id in step_ids for letter in chunk_letters(folder, step_id, chunk))
+def set_aside(folder: RunFolder, step_ids: Sequence[str], chunk: int, *, writer: str | None = None) -> frozenset[int]:
+    """The records of a chunk that have a letter of one of the steps; ``writer``: one that this run wrote."""
+    found = (letter for step_id in step_ids for letter in chunk_letters(folder, step_id, chunk))
+    return frozenset(int(letter["record"]) for letter in found if writer is None or letter.get("run") == writer)
 
 
 def read_letters(folder: RunFolder) -> Iterator[Letter]:

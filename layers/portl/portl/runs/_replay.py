@@ -17,7 +17,7 @@ from portl.runs._drivers import Load
 from portl.runs._fingerprint import step_ids
 from portl.runs._intents import Again, Begin
 from portl.runs._ledger import OF_A_RECORD
-from portl.runs._letters import FAILED, Addressed, chunk_letters, keep_letters
+from portl.runs._letters import FAILED, Addressed, Letter, keep_letters
 from portl.runs._records import LEFT_OUT, Tally
 from portl.runs._replayed import lines_before
 from portl.runs._results import part_name
@@ -41,6 +41,7 @@ class UnitReplay:
         self._counts: dict[str, Counter[str]] = {step_id: Counter() for step_id in self._ids}
         self._writes = may_write(task)
         self._failed = 0
+        self._letters: dict[tuple[str, int], list[Letter]] = {}
 
     def run(self) -> dict[str, Any]:
         """Does the records that have not been done, and answers as the Task does.
@@ -100,9 +101,10 @@ class UnitReplay:
             letter = doing.letter(problem, Addressed(self._task.source(rows), rows, self._run.run_id), idx)
             if letter is None:
                 raise
-            step_id, part = str(letter["step"]), idx // rows.size
-            keep_letters(self._run, step_id, part, [*chunk_letters(self._run, step_id, part), letter])
-            self._counts[step_id][FAILED] += 1
+            at = str(letter["step"]), idx // rows.size
+            self._letters.setdefault(at, []).append(letter)
+            keep_letters(self._run, *at, self._letters[at])
+            self._counts[at[0]][FAILED] += 1
             self._failed += 1
             return None
 

@@ -58,7 +58,7 @@ class _Chunk:
     def lot(self) -> Lot:
         """The chunk's records, step by step."""
         base = self._task.scope(self._task.view(self._rows))
-        before = set_aside(self._task.folder, self._task.groups[0].after, self._number)
+        before = set_aside(self._task.folder, self._task.groups[0].after, self._number, writer=self._task.letters_by)
         records = self._task.source(self._rows).part(self._number)
         progress = Progress([node.spec.id for node in self._nodes], self._task.chunk, self._rows.count)
         for at, record in enumerate(records):

@@ -70,6 +70,11 @@ class Task:
     _sources: dict[str, RowsReader] = field(default_factory=dict)
 
     @property
+    def letters_by(self) -> str | None:
+        """Whose letters leave a record out, None: anybody's. A replay does records again that have letters from before."""
+        return None if self.picks is None else self.folder.run_id
+
+    @property
     def step(self) -> dict[str, Any]:
         """The spec of the step, for a Task of one."""
         return self.groups[0].steps[0]
