@@ -6,7 +6,7 @@ BIN := .venv/bin
 BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test lint types prove chaos build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,8 +45,11 @@ lint: .venv/installed-dev  ## Style, imports' direction, generated files
 types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
 
-test: lint types  ## Everything that must hold
+test: lint types  ## Everything that must hold, but for what takes long
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, judged record by record
+	$(BIN)/pytest -m long
 
 prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes
 	PORTL_PROVE_ALL=1 $(BIN)/pytest -n 2 tests/prove/test_flows.py

@@ -372,10 +372,11 @@ def test_a_handler_that_does_not_heed_the_end_of_its_host_is_killed(host, functi
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 from portl_cli.engine import Function, {name}
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test's parent may ignore it, a shell's children do not
     function = Function("F", Path(sys.argv[1]), "app.handler", timeout=600)
     with {name}({{"F": function}}) as host:
         host.invoke("F", sys.argv[2])

@@ -20,6 +20,10 @@ FLOW_A = ROOT / "statemachines" / "resource_sync"
 FLOW_B = ROOT / "statemachines" / "resource_pull"
 
 
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from portl_cli.main import main; main()"
+"""A test's parent may ignore Ctrl-C, a shell's children do not."""
+
+
 @dataclass(frozen=True)
 class Ended:
     code: int
@@ -34,7 +38,7 @@ def environment(tmp_path: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 def start(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Starts the interpreter as a user's shell does."""
-    command = [sys.executable, "-c", "from portl_cli.main import main; main()", *arguments]
+    command = [sys.executable, "-c", START, *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment(tmp_path, variables), cwd=tmp_path, text=True, stdout=pipe, stderr=pipe)
 
