@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,11 @@ from conftest import connect
 from flows.staging_lab import LAST, RECORDS, SCHEMA, Lab, LosingHost, job_text
 from flows.support import ROOT, portl, start
 from flows.test_failures import until
+from portl.connections import Connections
+from portl.runs import Lot, Run, Stageable
+from portl.runs._stage_tables import StageTables
+from portl.runs._staged import Share
+from portl.steps import STEP_TYPES, load_step_type
 from portl_cli.embedded import Peer
 
 STAGES = "SELECT count(*) FROM pg_class WHERE relname LIKE 'portl\\_stage\\_%' AND relkind = 'r'"
@@ -94,6 +100,13 @@ def test_a_commit_whose_worker_dies_behind_it_is_answered_by_the_ledger(lab: Lab
     assert answers == [{"records": 20, "failed": 0}] * 2
     assert (set(tables(ITEMS)), tables("SELECT count(*) FROM lines"), tables(STAGES)) == (LAST, [(20,)], [(0,)])
     assert lab.results("item", 20, 5)[7] == {**lab.results("item", 20, 5)[0], "was_inserted": False, "change": "updated"}
+
+
+def test_records_whose_key_stood_before_are_counted(lab: Lab, tables: Any, tmp_path: Path) -> None:
+    assert lab.run(job_text(), RECORDS).status == "SUCCEEDED"
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    told = [(line["step_id"], line["details"]) for line in log if line["event"] == "keys stood more than once"]
+    assert (told, lab.stats()["item"]) == ([("item", {"records": 13})], {"inserted": 7, "updated": 13})
 
 
 def test_without_the_ledger_that_commit_is_not_done_again_but_fails(
@@ -253,15 +266,38 @@ def test_chunks_fill_the_stage_side_by_side(tmp_path: Path, tables: Any, postgre
     assert (process.returncode, set(tables(ITEMS))) == (0, LAST), (out, err)
 
 
-def test_two_runs_at_once_over_the_same_keys_both_end_and_come_to_one_after_the_other(
-    tmp_path: Path, tables: Any, command: Any, peer: Peer
+@pytest.mark.parametrize("same_key", [True, False], ids=["one key", "keys of their own"])
+def test_two_runs_at_once_both_end_and_come_to_one_after_the_other(
+    tmp_path: Path, tables: Any, command: Any, peer: Peer, *, same_key: bool
 ) -> None:
-    arguments, variables = command
-    both = [start(tmp_path, "run", *arguments, **variables) for _ in range(2)]
+    (job, *given), variables = command
+    Path(job).write_text(keyed(size=2, calls=True), "utf-8")
+    keys = ["a", "a" if same_key else "b"]
+    both = [start(tmp_path, "run", job, *given, "--param", f"key={key}", **variables) for key in keys]
     ended = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], ended
-    assert (set(tables(ITEMS)), tables("SELECT count(*) FROM lines"), tables(STAGES)) == (LAST, [(40,)], [(0,)])
-    assert len(peer.calls()) == 40
+    lines = 20 if same_key else 40
+    assert (set(tables(ITEMS)), tables("SELECT count(*) FROM lines"), tables(STAGES)) == (LAST, [(lines,)], [(0,)])
+    assert len({call["headers"]["idempotency-key"] for call in peer.calls()}) == lines
+
+
+def test_two_attempts_of_one_chunk_at_once_stage_it_once(postgres_url: str, tables: Any) -> None:
+    spec = STEP_TYPES["db.insert"].model_validate(
+        {"id": "line", "type": "db.insert", "connection": "db", "table": "lines", "mapping": {"code": "x", "note": "y"}}
+    )
+    run = Run("r", "lab", "2026-01-01T00:00:00+00:00", {}, "r")
+
+    def attempt(_: int) -> str:
+        with Connections({"db": {"type": "postgres", "url": postgres_url}}) as connections:
+            write = cast("Stageable", load_step_type("db.insert").prepare(spec, connections)).staged()
+            lot = Lot("line", 0, 0, 3000, (Share("line", write, [(at, ("x", "y")) for at in range(3000)]),))
+            stages = StageTables(connections.get("db"), run, "line")
+            stages.put(lot)
+            return stages.of(0)
+
+    with ThreadPoolExecutor(4) as pool:
+        (stage,) = set(pool.map(attempt, range(8)))
+    assert tables(f"SELECT count(*), count(DISTINCT portl_idx) FROM {stage}") == [(3000, 3000)]  # noqa: S608 - our own name
 
 
 def test_a_run_that_fails_in_its_commit_says_that_nothing_was_written(

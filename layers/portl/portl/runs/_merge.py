@@ -12,6 +12,7 @@ from typing import Any
 
 from portl.errors import DatabaseError, Place, RunError
 from portl.runs._begin import Run
+from portl.runs._events import log
 from portl.runs._folder import RunFolder, dump
 from portl.runs._results import part_name
 from portl.runs._rows import Rows
@@ -53,6 +54,7 @@ class Merge:
         self._write: StagedWrite = prepared.staged()
         self._tokens = self._reader()
         self.counts: Counter[str] = Counter()
+        self.repeated = 0
 
     def run(self, rows: Rows, folder: RunFolder, done: Callable[[int], None]) -> None:
         """Writes all records and keeps their results in parts; ``done`` is told how many are through.
@@ -159,6 +161,7 @@ class Merge:
 
     def _keyed(self, keyed: Keyed, found: Range) -> None:
         later = self._repeats(keyed, found)
+        self.repeated += len(later)
         bounds = (*found.bounds, _array(later))
         indexes, ids, changes = self._database.execute(self._sql(keyed.first), bounds).rows[0]
         if indexes is None:
@@ -206,7 +209,7 @@ class LiveStaged:
     """See Staged: the stages of one unit in the database of its transaction."""
 
     def __init__(self, database: Any, run: Run, unit: str, folder: RunFolder) -> None:
-        self._database, self._folder = database, folder
+        self._database, self._run, self._folder = database, run, folder
         self._stages = StageTables(database, run, unit)
 
     def counts(self, step_ids: Sequence[str], records: int) -> dict[str, tuple[int, int]]:
@@ -217,6 +220,8 @@ class LiveStaged:
         """See Staged."""
         merge = Merge(self._database, self._stages, at, step_id, prepared)
         merge.run(rows, self._folder, done)
+        if merge.repeated:
+            log("info", "keys stood more than once", run=self._run.id, step_id=step_id, records=merge.repeated)
         return merge.outcomes()
 
     def drop(self) -> None:
