@@ -15,17 +15,22 @@ from contextlib import suppress
 from chaos.killable_server import KillableServer
 from conftest import connect
 
-MOST = {"workers": 25, "server": 6}
-"""So often each is done at most: a run must be able to end."""
+MOST = {"workers": 20, "server": 6}
+"""So often each is done at most: a run must be able to end. Half of it is kept until calls go out, behind the transaction."""
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portl' AND xact_start IS NOT NULL"
 
 
 class Mischief:
-    """Runs beside the runs of a job until ``stop``. ``counts`` says what was done; ``calm_s`` is how long a calm run takes."""
+    """Runs beside the runs of a job until ``stop``. ``counts`` says what was done; ``calm_s`` is how long a calm run takes.
 
-    def __init__(self, server: KillableServer, seed: int, calm_s: float, tell: Callable[[str], None]) -> None:
+    ``calling`` says whether the first call was received.
+    """
+
+    def __init__(
+        self, server: KillableServer, seed: int, calm_s: float, calling: Callable[[], bool], tell: Callable[[str], None]
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self._server, self._calm_s, self._tell = server, calm_s, tell
+        self._server, self._calm_s, self._calling, self._tell = server, calm_s, calling, tell
         self._run: subprocess.Popen[str] | None = None
         self._over = threading.Event()
         kinds = {"workers": (self._kill_workers, 0.04, 0.2), "server": (self._kill_server, 0.1, 0.3)}
@@ -48,7 +53,9 @@ class Mischief:
             thread.join()
 
     def _again(self, name: str, chance: random.Random, do: Callable[[random.Random], None], least: float, most: float) -> None:
-        for _ in range(MOST[name]):
+        for number in range(MOST[name]):
+            while number >= MOST[name] // 2 and not self._calling() and not self._over.wait(0.5):
+                pass
             if self._over.wait(chance.uniform(least, most) * self._calm_s):
                 return
             do(chance)
@@ -64,8 +71,8 @@ class Mischief:
         self._tell(f"{len(chosen)} of {len(workers)} workers killed")
 
     def _kill_server(self, chance: random.Random) -> None:
-        """In the middle of a transaction every other time."""
-        inside = self.counts["server killed"] % 2 == 0
+        """In the middle of a transaction, as long as there are no calls yet."""
+        inside = not self._calling()
         while inside and not self._over.is_set() and not self._transaction_open():
             time.sleep(0.1)
         if inside:

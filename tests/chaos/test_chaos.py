@@ -120,7 +120,7 @@ def test_rows_and_calls_are_those_of_a_calm_run_whatever_is_killed(tmp_path: Pat
         calm, calm_s = _calm(tmp_path, server, arguments)
         chaotic_url = _database(server, "chaotic")
         with start_unreliable_peer(tmp_path / "unreliable.jsonl", SEED) as peer:
-            mischief = Mischief(server, SEED, calm_s, say)
+            mischief = Mischief(server, SEED, calm_s, lambda: peer.file.stat().st_size > 0, say)
             begun = time.monotonic()
             mischief.start()
             try:
