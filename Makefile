@@ -2,9 +2,11 @@
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
+# pip compiles what it copies; an editable installation it does not, and where nothing may be written later every start would.
+BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test lint types build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,10 +17,12 @@ $(BIN)/python:
 
 .venv/installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BYTECODE)
 	@touch $@
 
 .venv/installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BYTECODE)
 	@touch .venv/installed $@
 
 setup: .venv/installed  ## Install Portl into .venv
@@ -41,8 +45,17 @@ lint: .venv/installed-dev  ## Style, imports' direction, generated files
 types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
 
-test: lint types  ## Everything that must hold
+test: lint types  ## Everything that must hold, but for what takes long
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, judged record by record
+	$(BIN)/pytest -m long
+
+prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes
+	PORTL_PROVE_ALL=1 $(BIN)/pytest -n 2 tests/prove/test_flows.py
+
+chaos: .venv/installed-dev  ## Flow A while the database, workers and calls fail at random; RECORDS=20000 SEED=
+	PORTL_CHAOS_RECORDS=$(or $(RECORDS),20000) PORTL_CHAOS_SEED=$(SEED) $(BIN)/pytest -s -m chaos tests/chaos
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build

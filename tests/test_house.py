@@ -25,15 +25,37 @@ ALLOWED = {
 }
 
 
-def loaded(code: str) -> set[str]:
-    told = f"import sys; {code}; print(*sorted(name for name in {HEAVY!r} if name in sys.modules))"
+def loaded(code: str, looked_for: tuple[str, ...] = HEAVY) -> set[str]:
+    told = f"import sys; {code}; print(*sorted(name for name in {looked_for!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("folder", ALLOWED)
 def test_a_handler_loads_no_driver_before_its_step_needs_one(folder: str) -> None:
     assert loaded(f"sys.path.insert(0, 'functions/{folder}'); import app") <= ALLOWED[folder] | {"yaml"}
+
+
+SLOW_TO_LOAD = ("aws_lambda_powertools", "boto3", "httpx", "jinja2", "jsonata", "pg8000", "pydantic", "rich", "yaml")
+JOB = "statemachines/resource_sync/job.yaml"
+
+
+@pytest.mark.parametrize(
+    ("start", "needed"),
+    [
+        ("import portl_cli.main", set()),
+        ("import portl_cli.embedded._peer_server", set()),
+        ("import portl_cli.engine._processes.nursery", {"yaml"}),
+        ("import portl.outbox, portl_cli.engine._handler", {"jinja2", "pydantic", "yaml"}),
+        (
+            f"from portl_cli.main import cli; cli(['check', '{JOB}'], standalone_mode=False)",
+            {"jinja2", "jsonata", "pydantic", "yaml"},
+        ),
+    ],
+    ids=["portl --help", "a peer", "the process that forks workers", "a function", "portl check"],
+)
+def test_a_start_loads_only_what_it_needs(start: str, needed: set[str]) -> None:
+    assert loaded(start, SLOW_TO_LOAD) == needed
 
 
 def test_every_step_type_has_a_function_and_every_function_its_resource() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from importlib import import_module
 from types import FrameType
 
@@ -19,6 +18,8 @@ COMMANDS = {
     "init": "Write a new job that runs.",
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
+    "prove": "Crash a job at every effect and compare what it leaves.",
+    "query": "Ask the embedded PostgreSQL of a project, read-only.",
     "run": "Run a job on this machine.",
     "runs": "Look at the runs of this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",
@@ -72,6 +73,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def _report(problem: Exception) -> int:
+    import traceback
+
     from portl.errors import JobError, PortlError
     from portl.values import redact
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from portl_cli.compile import svg
+from portl_cli.compile.picture import svg
 
 ROOT = Path(__file__).resolve().parents[2]
 

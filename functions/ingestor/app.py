@@ -12,31 +12,21 @@ _DROPPED = {*range(0x0300, 0x0370), *range(0xFE00, 0xFE10)}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001 - Lambda passes it
-    """Describes a resource.
-
-    Args:
-        event: ``{code, name, payload}``, all text; the payload is JSON text.
-        context: Lambda's, not read.
-
-    Returns:
-        ``{md5, slug, status}``: the MD5 of the payload as written, a slug of the name, ``published`` or ``draft``.
+    """Answers ``{md5, slug, status}`` of ``{code, name, payload}``, all text, the payload that of a JSON object.
 
     Raises:
-        ValueError: a field is missing or no text, or the payload is no JSON object.
+        ValueError: a field is missing or no text, the code is empty, or the payload is no JSON object.
     """
-    code, name, payload = (_text(event, field) for field in ("code", "name", "payload"))
+    for field in ("code", "name", "payload"):
+        if not isinstance(event.get(field), str):
+            given = type(event[field]).__name__ if field in event else "missing"
+            raise ValueError(f"{field} must be text; it is {given}")  # noqa: TRY004
+    code, name, payload = event["code"], event["name"], event["payload"]
     if not code:
         raise ValueError("code is empty: a resource needs one")
-    final = _object(code, payload).get("final") is True
+    status = "published" if _object(code, payload).get("final") is True else "draft"
     digest = hashlib.md5(payload.encode(), usedforsecurity=False).hexdigest()
-    return {"md5": digest, "slug": _slug(name) or code.lower(), "status": "published" if final else "draft"}
-
-
-def _text(event: dict[str, Any], field: str) -> str:
-    value = event.get(field)
-    if not isinstance(value, str):
-        raise ValueError(f"{field} must be text; it is {type(value).__name__ if field in event else 'missing'}")  # noqa: TRY004
-    return value
+    return {"md5": digest, "slug": _slug(name) or code.lower(), "status": status}
 
 
 def _object(code: str, payload: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from flows.support import FLOW_A, portl
-from portl_cli.compile import mermaid, svg
+from portl_cli.compile.picture import mermaid, svg
 
 MACHINE = json.loads((FLOW_A / "resource_sync.asl.json").read_text("utf-8"))
 

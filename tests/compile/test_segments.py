@@ -120,3 +120,35 @@ def test_an_update_with_sql_of_its_own_may_read_any_table_and_keeps_its_order(jo
     apart = '  - {id: own, type: db.update, batch: *each, table: u, set: {n: 1}, where: {code: "{{ row.code }}"}}\n'
     assert shapes(job(READ + UPSERT + own)) == ["read", ("read", 1, ["enrich", ["commit", "put", "own"]])]
     assert shapes(job(READ + UPSERT + apart)) == ["read", ("read", 1, ["enrich", "put", "own"])]
+
+
+CHOICE = """
+steps:
+  - id: choose
+    type: conditional
+    if: "{{ params.path == 'a' }}"
+"""
+ORDER = (
+    "      - {{id: {id}, type: db.upsert, table: {id}, key: [a], mapping: {{a: 1}}, "
+    "batch: {{from: '{{{{ {source} }}}}', as: row}}}}\n"
+)
+MAKE = '      - {{id: {id}, type: csv.read, path: "{{{{ params.path }}}}", save_as: read}}\n'
+
+
+def test_a_batch_in_a_branch_goes_over_the_rows_of_its_own_branch(job: Callable[[str], Job]) -> None:
+    branches = [MAKE.format(id=f"{each}_read") + ORDER.format(id=each, source="steps.read.rows") for each in ("one", "two")]
+    found = job(f"{CHOICE}    then:\n{branches[0]}    else:\n{branches[1]}")
+    assert shapes(found) == [
+        ("choose", {"then": ["one_read", ("one_read", 1, ["one"])], "else": ["two_read", ("two_read", 1, ["two"])]})
+    ]
+
+
+def test_a_list_that_a_branch_put_into_the_run_is_put_there_again_for_those_who_did_not_come_that_way(
+    job: Callable[[str], Job],
+) -> None:
+    one, two, three = (ORDER.format(id=each, source="params.path | sort") for each in ("one", "two", "three"))
+    found = job(f"{CHOICE}    then:\n{one}{three}    else:\n{two}")
+    put = ("items", "{{ params.path | sort }}")
+    assert shapes(found) == [
+        ("choose", {"then": [put, ("records_of_one", 1, ["one", "three"])], "else": [put, ("records_of_two", 1, ["two"])]})
+    ]

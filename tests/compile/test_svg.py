@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from portl.connections import CONNECTION_TYPES
 from portl.jobs import parse_job
 from portl.steps import STEP_TYPES
-from portl_cli.compile import compile_job, svg
+from portl_cli.compile import compile_job
+from portl_cli.compile.picture import svg
 from portl_cli.compile.picture.style import STYLE
 from portl_cli.compile.picture.text import ELLIPSIS, width, wrap
 

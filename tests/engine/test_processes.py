@@ -372,10 +372,11 @@ def test_a_handler_that_does_not_heed_the_end_of_its_host_is_killed(host, functi
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 from portl_cli.engine import Function, {name}
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test's parent may ignore it, a shell's children do not
     function = Function("F", Path(sys.argv[1]), "app.handler", timeout=600)
     with {name}({{"F": function}}) as host:
         host.invoke("F", sys.argv[2])
@@ -454,3 +455,12 @@ def test_isolation_is_refused_where_it_cannot_be_had():
     with pytest.raises(SetupError) as raised:
         demand_client("darwin")
     assert (raised.value.code, "Linux" in raised.value.message, "--isolate" in raised.value.hint) == ("V207", True, True)
+
+
+def test_a_host_that_cools_a_function_down_gives_it_a_fresh_process_and_leaves_the_others_warm(host, function):
+    code = "import os\ndef handler(event, context): return os.getpid()"
+    running = host(function(code, "F"), function(code, "G"))
+    before = [running.invoke(name, None).payload for name in ("F", "G")]
+    running.cool_down(["F", "H"])
+    after = [running.invoke(name, None).payload for name in ("F", "G")]
+    assert (before[0] == after[0], before[1] == after[1]) == (False, True)

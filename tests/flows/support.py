@@ -9,12 +9,19 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import preloaded
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOW_A = ROOT / "statemachines" / "resource_sync"
 FLOW_B = ROOT / "statemachines" / "resource_pull"
+
+
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from portl_cli.main import main; main()"
+"""A test's parent may ignore Ctrl-C, a shell's children do not."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,16 @@ def environment(tmp_path: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def start(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "from portl_cli.main import main; main()", *arguments]
+    """Starts the interpreter as a user's shell does."""
+    command = [sys.executable, "-c", START, *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment(tmp_path, variables), cwd=tmp_path, text=True, stdout=pipe, stderr=pipe)
 
 
 def portl(tmp_path: Path, *arguments: str, **variables: str) -> Ended:
-    process = start(tmp_path, *arguments, **variables)
-    out, err = process.communicate(timeout=120)
-    return Ended(process.returncode, out, err)
+    """Runs a command to its end, in a process of its own."""
+    ended = preloaded.run(arguments, tmp_path, environment(tmp_path, variables), timeout=120)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def project(tmp_path: Path, change: Mapping[str, str] | None = None, job: Path = FLOW_A) -> Path:
@@ -126,6 +134,7 @@ VERSIONS = (
 )
 
 
+@cache
 def load_function(name: str) -> Any:
     """The example function, loaded by itself."""
     import importlib.util

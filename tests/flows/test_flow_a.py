@@ -42,10 +42,11 @@ def check_rows_and_calls(given: list[dict[str, str]], query: Any, peer: Peer) ->
     assert len(set(keys)) == len(keys) == 2 * len(given)
 
 
+@pytest.mark.parametrize("first", [700, pytest.param(3500, marks=pytest.mark.long)])
 def test_the_example_file_gives_the_rows_and_calls_of_one_record_after_another(
-    tmp_path: Path, postgres_url: str, query: Any, peer: Peer
+    tmp_path: Path, postgres_url: str, query: Any, peer: Peer, first: int
 ) -> None:
-    file = FLOW_A / "resources.csv"
+    file = write_records(tmp_path / "in.csv", read_records(FLOW_A / "resources.csv")[:first])
     ended = portl(
         tmp_path,
         "run",
@@ -58,6 +59,7 @@ def test_the_example_file_gives_the_rows_and_calls_of_one_record_after_another(
     )
     assert (ended.code, ended.err.count("\n") > 0) == (0, True), ended.err
     given = read_records(file)
+    assert len(given) == first
     check_rows_and_calls(given, query, peer)
     assert f"records {len(given):,}" in ended.out
     assert f"calls {2 * len(given):,}" in ended.out

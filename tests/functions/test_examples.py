@@ -157,7 +157,7 @@ def test_an_example_needs_nothing_but_python_and_fits_a_screen(name):
     text = (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")
     imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
     assert imported <= sys.stdlib_module_names
-    assert len(text.splitlines()) <= 60
+    assert len(text.splitlines()) <= 50
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import preloaded
 from portl.jobs import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,9 +40,11 @@ def project(tmp_path, good):
     return put
 
 
-def check(folder, *arguments, code=MAIN, **variables):
-    command = [sys.executable, "-B", "-c", code, "check", *arguments]
+def check(folder, *arguments, code=None, **variables):
     environment = {**os.environ, "PORTL_RUNS": str(folder / "runs"), **variables}
+    if code is None:
+        return preloaded.run(["check", *arguments], folder, environment, timeout=60)
+    command = [sys.executable, "-B", "-c", code, "check", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 

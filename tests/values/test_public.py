@@ -18,10 +18,12 @@ def test_the_package_exports_what_it_says():
     assert [name for name in portl.values.__all__ if not hasattr(portl.values, name)] == []
 
 
-def test_it_imports_only_the_errors_of_portl():
+def test_of_portl_it_imports_only_the_errors_and_what_loads_its_own_parts():
     for file in Path(portl.values.__file__).parent.glob("*.py"):
         found = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
-        assert all(name.startswith(("portl.values", "portl.errors")) for name in found if name.startswith("portl")), file
+        assert all(
+            name.startswith(("portl.values", "portl.errors", "portl._lazy")) for name in found if name.startswith("portl")
+        ), file
 
 
 def test_readable_is_whatever_can_be_read():

@@ -1,6 +1,7 @@
 """What an expression may not do, and how it says so (jobs.md T1, T3)."""
 
 import contextlib
+import inspect
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from portl.errors import MissingReference, TemplateError
 from portl.values import compile_value
+from portl.values._helpers import HELPERS
 
 
 class Thing:
@@ -133,7 +135,7 @@ def test_statements_comments_and_trimming_are_refused_with_their_place(text, off
         ("{{ a ? }}", 5),
         ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", 3),
         ("{{ " + "9" * 5000 + " }}", 3),
-        ("{{ default(1, a=1, a=2) }}", 3),
+        ("{{ default(1, boolean=1, boolean=2) }}", 3),
     ],
 )
 def test_a_wrong_expression_is_said_with_its_place(text, offset):
@@ -152,6 +154,34 @@ def test_a_wrong_expression_is_said_with_its_place(text, offset):
 def test_an_unknown_helper_is_said_with_what_was_meant(text, offset, hint):
     problem = failure(text)
     assert (problem.code, problem.offset, problem.hint) == ("T103", offset, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message"),
+    [
+        ("{{ a | replace('b') }}", 7, 'replace(text, old, new): missing a required argument: "new"'),
+        ("x{{ md5() }}", 4, 'md5(value): missing a required argument: "value"'),
+        ("{{ a | length(1) }}", 7, "length(obj): too many positional arguments"),
+        ("{{ a | int(b=1) }}", 7, 'int(value): got an unexpected keyword argument "b"'),
+        ("{{ a | d(1, true, 2) }}", 7, "d(value, [default_value], [boolean]): too many positional arguments"),
+        ("{{ range() }}", 3, 'range(bound, *more): missing a required argument: "bound"'),
+        ("{{ coalesce() }}", 3, "coalesce needs a value"),
+        ("{{ a is divisibleby }}", 8, 'divisibleby(value, num): missing a required argument: "num"'),
+        ("{{ a is defined(1) }}", 8, "defined(value): too many positional arguments"),
+    ],
+)  # fmt: skip
+def test_other_arguments_than_a_helper_or_test_takes_are_said_before_any_record(text, offset, message):
+    problem = failure(text)
+    assert (problem.code, problem.offset, problem.message) == ("T109", offset, message)
+
+
+@pytest.mark.parametrize("name", [*HELPERS])
+def test_every_helper_can_be_called_with_as_many_arguments_as_it_takes(name):
+    parameters = inspect.signature(HELPERS[name]).parameters.values()
+    needed = [each for each in parameters if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
+    given = ", ".join("1" for _ in needed[hasattr(HELPERS[name], "jinja_pass_arg") :]) or "1"
+    with contextlib.suppress(TemplateError):
+        assert compile_value("{{ " + f"{name}({given})" + " }}").helpers == ((name, 3),)
 
 
 def test_an_unknown_helper_like_no_other_lists_them_all():
@@ -289,7 +319,6 @@ def test_json_path_finds_a_bounded_number_of_values():
         "tojson(thing)",
         "md5(thing)",
         "row[[1]]",
-        "'abc' | length(1)",
         "5 | length",
         "'%d' % 1",
         "thing[1:]",

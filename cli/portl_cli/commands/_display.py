@@ -128,10 +128,10 @@ class TerminalDisplay:
             TextColumn("{task.fields[pace]}"),
         )
         self._progress: Progress = Progress(*columns, console=self._console)
-        self._progress.start()
 
     def say(self, text: str) -> None:
-        """See Display."""
+        """See Display. With the first line the bars begin, and with them a thread: what a run forks is forked before."""
+        self._progress.start()
         self._console.print(redact(text), markup=False)
 
     def event(self, name: str, **_: Any) -> None:

@@ -110,9 +110,19 @@ def compiled(path: Path) -> tuple[Project, Compiled]:
         raise JobError(f"{path} is not there")
     job = read_job(path)
     project = find_project(path)
+    return project, compiled_in(project, job)
+
+
+def compiled_in(project: Project, job: Job) -> Compiled:
+    """What a checked job compiles to in its project.
+
+    Raises:
+        JobError: its state could grow too large.
+        MachineError: what came out is no machine that Step Functions takes.
+    """
     timeout: Callable[[str], int] = project.timeout_s
     found = compile_job(job, timeout)
     findings = check(found.definition, substitution_keys=[f"{name}Arn" for name in project.template.functions])
     if findings:
         raise MachineError(findings)
-    return project, found
+    return found

@@ -14,7 +14,7 @@ from portl.jobs import Diagnostic, check_file
 from portl.steps import STEP_TYPES
 from portl.values import redact
 from portl_cli.commands._findings import WRITERS, Checked, Look, page, text_lines
-from portl_cli.commands._project import compiled, functions_around
+from portl_cli.commands._project import compiled_in, find_project, functions_around
 
 WRONG = 2
 """The exit code when a job is wrong."""
@@ -64,10 +64,10 @@ def _check_all(jobs: Sequence[Path]) -> tuple[list[Checked], PortlError | None]:
 def _check(path: Path) -> Checked:
     file = str(path)
     try:
-        _, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path))
-        if any(each.level == "error" for each in found):
+        job, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path))
+        if job is None or any(each.level == "error" for each in found):
             return Checked(file, tuple(found))
-        machine = compiled(path)[1]
+        machine = compiled_in(find_project(path), job)
     except JobError as problem:
         return Checked(file, (Diagnostic(file, 1, 1, problem.code, problem.message),))
     return Checked(file, tuple(found), len(machine.segments), machine.budget.payload_bytes)

@@ -8,7 +8,7 @@ import click
 
 from portl.errors import SetupError
 from portl_cli.commands._project import compiled
-from portl_cli.compile import mermaid, svg
+from portl_cli.compile.picture import mermaid, svg
 
 FORMATS = {"mermaid": mermaid, "svg": svg}
 

@@ -1,11 +1,11 @@
-"""The compiler: Job → segments → budget → Amazon States Language → IAM → picture, with plain data between the stages."""
+"""The compiler: Job → segments → budget → Amazon States Language → IAM, with plain data between; then picture/."""
 
 from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
-from portl_cli.compile.picture import mermaid, svg
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
+from portl_cli.compile.order import DoneStep, tasks_in_order
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, segments
 
 __all__ = [
     "Branch",
@@ -13,9 +13,11 @@ __all__ = [
     "Chunks",
     "Compiled",
     "Decision",
+    "DoneStep",
     "Items",
     "Segment",
     "Single",
+    "Staged",
     "Transaction",
     "budget",
     "compile_job",
@@ -23,8 +25,7 @@ __all__ = [
     "functions_of",
     "logical_id",
     "machine",
-    "mermaid",
     "segments",
     "substitution_key",
-    "svg",
+    "tasks_in_order",
 ]

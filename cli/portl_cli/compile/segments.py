@@ -79,6 +79,20 @@ class Chunks:
 
 
 @dataclass(frozen=True, slots=True)
+class Staged:
+    """A transaction whose records wait in a stage: its chunks fill it side by side, one commit makes rows of all of them."""
+
+    transaction: Transaction
+    concurrency: int
+    inline: bool = False
+
+    @property
+    def source(self) -> str:
+        """The id of the step (or Items) that made the records."""
+        return str(self.transaction.groups[0][0])
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A conditional outside a batch: a Task that evaluates, and a Choice."""
 
@@ -86,10 +100,14 @@ class Decision:
     branches: tuple[tuple[str, tuple[Segment, ...]], ...]
 
 
-Segment = Single | Transaction | Items | Chunks | Decision
+Segment = Single | Transaction | Staged | Items | Chunks | Decision
 
 CALLS_CONCURRENCY = 10
 """Chunks under way at once when no database step is among them, unless the batch says ``concurrency``."""
+
+
+STAGE_CONCURRENCY = 10
+"""Chunks that fill a stage at once, unless the batch says ``concurrency``: each holds a connection of the database."""
 
 
 class Segmenter:
@@ -117,9 +135,16 @@ class Segmenter:
             if first.batch is not None:
                 yield from self._chunks(group)
             elif first.branches():
-                yield Decision(first, tuple((name, tuple(self._parts(inner))) for name, inner in first.branches()))
+                yield Decision(first, tuple((name, self._branch(inner)) for name, inner in first.branches()))
             else:
                 yield Single(first)
+
+    def _branch(self, steps: Sequence[StepSpec]) -> tuple[Segment, ...]:
+        """The segments of a branch. What it puts into the run is not there for those who did not come that way."""
+        before = dict(self._items)
+        found = tuple(self._parts(steps))
+        self._items = before
+        return found
 
     def _transaction(self, inside: Sequence[StepSpec]) -> Iterator[Segment]:
         groups: list[tuple[str | None, tuple[StepSpec, ...]]] = []
@@ -129,8 +154,17 @@ class Segmenter:
                 source, items = self._source(group[0])
                 yield from items
             groups.append((source, group))
-        if groups:
+        if groups and self._job.transaction and self._job.transaction.staging:
+            yield self._staged(Transaction(tuple(groups)))
+        elif groups:
             yield Transaction(tuple(groups))
+
+    @staticmethod
+    def _staged(transaction: Transaction) -> Staged:
+        """Chunks fill the stage in any order: the commit goes by the records' own."""
+        told = [step.batch.concurrency for step in transaction.steps if step.batch and step.batch.concurrency]
+        inline = any(step.batch is not None and step.batch.mode == "inline" for step in transaction.steps)
+        return Staged(transaction, min(told) if told else STAGE_CONCURRENCY, inline)
 
     def _chunks(self, group: tuple[StepSpec, ...]) -> Iterator[Segment]:
         source, items = self._source(group[0])
@@ -144,7 +178,8 @@ class Segmenter:
     def _source(self, step: StepSpec) -> tuple[str, list[Segment]]:
         """The id of the rows a batch goes over, and what must first put them there."""
         named = source_of(step)
-        target = named and next((each for each in walk_steps(self._job.steps) if each.name == named[0]), None)
+        around = _lists_around(self._job.steps, step) if named else ()
+        target = named and next((each for steps in around for each in walk_steps(steps) if each.name == named[0]), None)
         if named and target and target.batch is None and named[1] in target.shape.lists:
             return target.id, []
         expression = step.batch.source if step.batch else ""
@@ -200,6 +235,18 @@ class Segmenter:
             for name, steps in step.branches()
         )
         return Branch(step, inner, mask)
+
+
+def _lists_around(steps: Sequence[StepSpec], step: StepSpec) -> tuple[Sequence[StepSpec], ...]:
+    """The lists of steps that a step stands in, its own first: branches may share a name, and its own branch's is meant."""
+    for each in steps:
+        if each.id == step.id:
+            return (steps,)
+        for _, inner in each.branches():
+            found = _lists_around(inner, step)
+            if found:
+                return (*found, steps)
+    return ()
 
 
 def _with_batch(step: StepSpec, outer: StepSpec) -> StepSpec:

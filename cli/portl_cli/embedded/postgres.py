@@ -73,6 +73,11 @@ def start_postgres(project: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(url, base / LOG, users)
 
 
+def has_data(project: Path) -> bool:
+    """Whether the project's server has been started before, and so may hold something."""
+    return (base_folder(project) / "data").is_dir()
+
+
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

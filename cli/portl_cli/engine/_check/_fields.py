@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from portl_cli.engine._check import _kinds as kind
 from portl_cli.engine._check._finding import Finding, inside
 from portl_cli.engine._retry import MOST_SECONDS
-from portl_cli.engine._states.task import LAMBDA_INVOKE
 
 if TYPE_CHECKING:
     from portl_cli.engine._data import Json
 
 Fields = Mapping[str, kind.Kind]
+
+LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
+"""The one integration of a Task. https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html"""
 
 _SECONDS = kind.whole_or_query(0, MOST_SECONDS)
 _COMMON: Fields = {"Type": kind.text, "Comment": kind.plain, "QueryLanguage": kind.one_of("JSONata")}

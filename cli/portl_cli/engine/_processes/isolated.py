@@ -82,6 +82,7 @@ class _Interpreters:
         self._limits = limits
         self._hooks = json.dumps([asdict(hook) for hook in hooks])
         self._output = output
+        output.start()
         self._waiters: dict[int, threading.Thread] = {}
 
     def launch(self, function: Function) -> Process:

@@ -21,12 +21,18 @@ def to_stderr(line: str) -> None:
 
 
 class Output:
-    """A pipe for the standard output and error of processes, read line by line; ``file`` is its end for them."""
+    """A pipe for the standard output and error of processes; ``file`` is its end for them.
+
+    It is read line by line from ``start`` on: what must be done while this process has no thread is done before.
+    """
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         reading, self.file = os.pipe()
         self._on_line = on_line
         self._thread = threading.Thread(target=self._read, args=(reading,), daemon=True)
+
+    def start(self) -> None:
+        """Begins to read."""
         self._thread.start()
 
     def close(self) -> None:

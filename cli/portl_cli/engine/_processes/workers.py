@@ -15,7 +15,7 @@ from portl.errors import SetupError
 from portl_cli.engine._limits import AWS_LIMITS, Limits
 from portl_cli.engine._processes.environment import Process
 from portl_cli.engine._processes.messages import Spec, spec_document
-from portl_cli.engine._processes.nursery import NUMBER
+from portl_cli.engine._processes.nursery import NUMBER, fork, may_fork
 from portl_cli.engine._processes.output import Output, to_stderr
 from portl_cli.engine._processes.pool import ProcessHost
 from portl_cli.engine._processes.wire import Closed, Wire
@@ -34,9 +34,10 @@ _CODE += "nursery.main(int(sys.argv[1]), json.loads(sys.argv[3]))"
 class WorkerHost(ProcessHost):
     """Runs the handlers of a template in worker processes, forked from one that has the libraries loaded.
 
-    ``slots`` is how many Tasks run at once (default: the processors). ``modules`` are loaded once for all workers. ``hooks``
-    are called in each worker, ``on_message`` gets what they send, ``on_output`` each line that a function prints (default:
-    standard error). Both are called by threads of the host, one call at a time.
+    ``slots`` is how many Tasks run at once (default: the processors). ``modules`` are loaded once for all workers, and where
+    one is given as ``module:function`` that is called once. ``hooks`` are called in each worker, ``on_message`` gets what they
+    send, ``on_output`` each line that a function prints (default: standard error). Both are called by threads of the host, one
+    call at a time.
     """
 
     def __init__(
@@ -63,17 +64,24 @@ class _Nursery:
         self._output = output
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
+        with theirs:
+            self._ended = fork(theirs, output.file, modules) if may_fork() else self._start(theirs, output.file, modules)
+        output.start()
+
+    @staticmethod
+    def _start(control: socket.socket, output: int, modules: Sequence[str]) -> Callable[[], object]:
+        """Starts an interpreter; answers what waits for its end."""
         path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - "" is the folder of now, which Path keeps as "."
-        command = [sys.executable, "-c", _CODE, str(theirs.fileno()), json.dumps(path), json.dumps([*modules])]
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+        command = [sys.executable, "-c", _CODE, str(control.fileno()), json.dumps(path), json.dumps([*modules])]
+        process = subprocess.Popen(  # noqa: S603 - this interpreter
             command,
             stdin=subprocess.DEVNULL,
-            stdout=output.file,
-            stderr=output.file,
-            pass_fds=[theirs.fileno()],
+            stdout=output,
+            stderr=output,
+            pass_fds=[control.fileno()],
             start_new_session=True,
         )
-        theirs.close()
+        return process.wait
 
     def launch(self, function: Function) -> Process:
         """See Launcher."""
@@ -103,5 +111,5 @@ class _Nursery:
     def close(self) -> None:
         """See Launcher."""
         self._control.close()
-        self._process.wait()
+        self._ended()
         self._output.close()

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from portl_cli.engine._states.base import Exit, Step, Visit
     from portl_cli.engine._value import Value
 
-LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
 _RESOURCE = {"resourceType": "lambda", "resource": "invoke"}
 
 

@@ -133,6 +133,11 @@ def _content(request: Outgoing) -> dict[str, Any]:
     return {"data": dict(request.form)} if request.form is not None else {}
 
 
+def ready() -> None:
+    """Loads what the first connection of a process would: before processes are forked, so that each has it already."""
+    httpx.HTTPTransport(verify=_tls()).close()
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     """Made once a process: reading the authorities takes longer than most requests."""

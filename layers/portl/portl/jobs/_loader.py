@@ -15,7 +15,7 @@ from portl.jobs._models import Job, StepSpec
 from portl.jobs._yaml import Document, YamlProblem, read_yaml
 
 MAX_JOB_BYTES = 1_000_000
-_SURE_BESIDE_A_KEY_TWICE = frozenset({"J002", "J004", "J005", "J007", "J101", "J102", "J501"})
+_SURE_BESIDE_A_KEY_TWICE = frozenset({"J002", "J004", "J005", "J007", "J101", "J102", "J104", "J501"})
 """What is wrong whichever of the two values was meant."""
 
 StepTypes = Mapping[str, type[StepSpec]]

@@ -52,7 +52,7 @@ def _wait(problem: StepError, event: Mapping[str, Any], payload: Payload) -> Ret
     if "step" not in event:
         return None
     step_id = str(event["step"]["id"])
-    wait = wait_for(problem, effects().folder(payload.run_id), step_id, payload.chunk)
+    wait = wait_for(problem, effects().folder(payload.run_id), event["step"], payload.chunk)
     if wait is not None:
         idx, seconds = problem.place.record, int(str(wait))
         log("warning", "waits as told", run=payload.run_id, step_id=step_id, idx=idx, chunk=payload.chunk, seconds=seconds)
@@ -61,7 +61,7 @@ def _wait(problem: StepError, event: Mapping[str, Any], payload: Payload) -> Ret
 
 def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload: Payload) -> Outcome:
     """Keeps the error in the run, says it in the log, and answers the exception that leaves the function."""
-    step_id = str(event.get("unit") or event.get("step", {}).get("id", ""))
+    step_id = str(event.get("unit") or event.get("stage") or event.get("step", {}).get("id", ""))
     problem.place = problem.place.merged(Place(step=step_id))
     document = redact(error_document(problem, outcome))
     suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"

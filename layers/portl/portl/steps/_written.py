@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.errors import MappingError, Place
 from portl.jobs import StepSpec, defined_as
-from portl.runs import Scope
+from portl.runs import Decide, Scope, Statement
 from portl.values import RecordMapping, compile_mapping
 
 Columns = Annotated[dict[str, Any], defined_as("Mapping"), Field(min_length=1)]
@@ -59,6 +59,14 @@ class Writing:
             if column.not_null and not column.filled and column.name not in self.mapping.columns:
                 text = f"{column.name} of {self.spec.table} is NOT NULL, has no default and is not in the mapping"
                 raise MappingError(text, code="M104", hint="map it", place=Place(step=self.spec.id, column=column.name))
+
+    def statement(self, sql: str, scope: Scope) -> Statement | Decide:
+        """What is done with one record: ``sql`` with a place for each column of the mapping, or nothing where that skips it."""
+        values = self.values(scope)
+        if values is None:
+            return Decide("else")
+        columns = self.mapping.columns
+        return Statement(self.connection, sql, tuple(values[name] for name in columns), "one", columns)
 
     def values(self, scope: Scope) -> dict[str, Any] | None:
         """The mapped values of one record, none of them null where the table forbids it (M101)."""

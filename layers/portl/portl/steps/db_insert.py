@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape
-from portl.runs import Decide, Scope, Statement, StepType, single_step
+from portl.runs import Decide, Scope, StagedWrite, Statement, StepType, single_step
+from portl.steps._staged_sql import StagedSql
 from portl.steps._written import WriteSpec, Writing
 
 
@@ -22,20 +23,27 @@ class Inserting:
     def __init__(self, spec: DbInsert, connections: Connections) -> None:
         self._writing = Writing(spec, connections)
         self._writing.demand()
-        self._columns = self._writing.mapping.columns
-        names = ", ".join(quote_identifier(name) for name in self._columns)
-        places = ", ".join(f"${at}" for at in range(1, len(self._columns) + 1))
+        columns = self._writing.mapping.columns
+        names = ", ".join(quote_identifier(name) for name in columns)
+        places = ", ".join(f"${at}" for at in range(1, len(columns) + 1))
         given = "id" if "id" in self._writing.table else "NULL::text AS id"
         table = quote_identifier(spec.table)
         self._sql = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING {given}"  # noqa: S608 - quoted and bound
 
     def plan(self, scope: Scope) -> Statement | Decide:
         """The statement for one record."""
-        values = self._writing.values(scope)
-        if values is None:
-            return Decide("else")
-        params = tuple(values[name] for name in self._columns)
-        return Statement(self._writing.connection, self._sql, params, "one", self._columns)
+        return self._writing.statement(self._sql, scope)
+
+    def staged(self) -> StagedWrite:
+        """See portl.runs.Stageable."""
+        writing = self._writing
+        columns = writing.mapping.columns
+        sql = StagedSql(writing.spec, writing.spec.table, columns, writing.table)
+        return StagedWrite(writing.connection, writing.spec.table, columns, sql.integer_ids, plain=sql.plain())
+
+    def staged_answer(self, id_: Any, change: str) -> dict[str, Any]:  # noqa: ARG002 - see portl.runs.Stageable
+        """See portl.runs.Stageable."""
+        return {"id": id_}
 
     def result(self, answer: Any) -> Any:
         """``{id}``; null for a record its mapping skipped."""

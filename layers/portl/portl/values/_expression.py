@@ -75,7 +75,8 @@ def compile_expression(source: Source, sandbox: Sandbox) -> Expression:
     """Makes an expression ready.
 
     Raises:
-        TemplateError: T101 syntax, T102 what the sandbox refuses, T103 an unknown helper or test.
+        TemplateError: T101 syntax, T102 what the sandbox refuses, T103 an unknown helper or test, T109 other arguments
+            than it takes.
     """
     reading = Reading(source, sandbox)
     try:

@@ -62,9 +62,9 @@ def coalesce(*values: Any) -> Any:
     return next((known(value) for value in values if value is not None and not isinstance(value, Undefined)), None)
 
 
-def bounded_range(*bounds: int) -> list[int]:
+def bounded_range(bound: int, *more: int) -> list[int]:
     """Whole numbers as Python's range gives them, at most 100,000."""
-    numbers = range(*bounds)
+    numbers = range(bound, *more)
     if numbers[MOST_ITEMS:]:
         raise too_large("the range", f"{MOST_ITEMS:,} items")
     return list(numbers)

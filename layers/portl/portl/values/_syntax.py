@@ -7,13 +7,14 @@ the filter ``PRESENT``; only ``default``, ``coalesce`` and ``is defined`` see it
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from jinja2 import nodes
 
 from portl.errors import TemplateError
+from portl.values._arguments import misfit
 from portl.values._helpers import LENIENT, MAYBE
 from portl.values._sandbox import PRESENT, SLICE, Sandbox
 from portl.values._words import Source, refused
@@ -141,8 +142,13 @@ class Reading:
     def _test(self, node: nodes.Test) -> nodes.Expr:
         use = self.lenient if node.name in ("defined", "undefined") else self.strict
         node.node = use(node.node)
-        self._known("test", node.name, self.sandbox.tests, self._place(node.name))
+        at = self._place(node.name)
+        self._known("test", node.name, self.sandbox.tests, at)
         self._plain(node)
+        test = cast(
+            "Callable[..., Any]", self.sandbox.tests[node.name]
+        )  # Jinja declares some of them as no more than functions
+        self._fits(node.name, test, [node.node, *node.args], node.kwargs, at)
         node.args = [self.strict(each) for each in node.args]
         node.kwargs = self._named(node.kwargs)
         return node
@@ -156,12 +162,10 @@ class Reading:
         use = self.lenient if name in LENIENT else self.strict
         if isinstance(node, nodes.Filter):
             value = use(cast("nodes.Expr", node.node))
-            self._used(name)
+            self._used(name, [node.node, *node.args], node.kwargs)
             args = node.args
         else:
-            self._used(name)
-            if not node.args:
-                raise self._refused(f"{name} needs a value")
+            self._used(name, node.args, node.kwargs)
             value, args = use(node.args[0]), node.args[1:]
         made = self._filter(value, name, *[use(each) for each in args])
         made.kwargs = self._named(node.kwargs)
@@ -177,10 +181,16 @@ class Reading:
             pair.value = self.strict(pair.value)
         return pairs
 
-    def _used(self, name: str) -> None:
+    def _used(self, name: str, args: list[Any], pairs: list[Any]) -> None:
         at = self._place(name)
         self._known("helper", name, self.sandbox.helpers, at)
+        self._fits(name, self.sandbox.helpers[name], args, pairs, at)
         self.helpers.append((name, at))
+
+    def _fits(self, name: str, function: Callable[..., Any], args: list[Any], pairs: list[Any], at: int) -> None:
+        wrong = misfit(name, function, len(args), [pair.key for pair in pairs])
+        if wrong:
+            raise refused(wrong, "T109", at, "what stands before | or is counts as the first one")
 
     def _known(self, kind: str, name: str, known: Iterable[str], at: int) -> None:
         if name not in known:

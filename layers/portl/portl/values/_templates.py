@@ -44,8 +44,8 @@ def compile_value(value: Any, *, functions: Mapping[str, Callable[..., Any]] | N
         functions: helpers besides the usual ones, by name. What they raise of Portl's own errors passes through.
 
     Raises:
-        TemplateError: T101 syntax, T102 a statement, a comment or what the sandbox refuses, T103 an unknown helper;
-            ``offset`` says where.
+        TemplateError: T101 syntax, T102 a statement, a comment or what the sandbox refuses, T103 an unknown helper,
+            T109 one with other arguments than it takes; ``offset`` says where.
     """
     return _compile(value, tuple((functions or {}).items()))
 

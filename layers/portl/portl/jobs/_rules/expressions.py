@@ -10,11 +10,12 @@ from portl.jobs._yaml import Path, value_at
 from portl.values import compile_value, is_condition
 
 _AWS_JSONATA = re.compile(r"^\{%.*%\}$", re.DOTALL)
-_NO_HELPER = "T103"
+_CODES = {"T103": "J102", "T109": "J104"}
+"""Of what a compiled expression is refused for; the rest is J101."""
 
 
 def expressions_are_valid(check: Check) -> None:
-    """J101, J102: what stands in braces can be compiled. J004: a condition is one expression and nothing else."""
+    """J101, J102, J104: what stands in braces can be compiled. J004: a condition is one expression and nothing else."""
     for path in check.document.values:
         text = value_at(check.document.value, path)
         if isinstance(text, str) and _AWS_JSONATA.match(text.strip()):
@@ -45,8 +46,7 @@ def compiles(check: Check, path: Path, text: str, functions: Mapping[str, Any] |
         if functions is None:
             check.reads[text] = compiled.references
     except TemplateError as problem:
-        code = "J102" if problem.code == _NO_HELPER else "J101"
-        check.add(path, code, problem.message, problem.hint, offset=getattr(problem, "offset", 0))
+        check.add(path, _CODES.get(problem.code, "J101"), problem.message, problem.hint, offset=getattr(problem, "offset", 0))
 
 
 def _plain_keys(check: Check, path: Path, value: Any) -> None:
