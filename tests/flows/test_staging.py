@@ -105,7 +105,7 @@ def test_a_commit_whose_worker_dies_behind_it_is_answered_by_the_ledger(lab: Lab
 def test_records_whose_key_stood_before_are_counted(lab: Lab, tables: Any, tmp_path: Path) -> None:
     assert lab.run(job_text(), RECORDS).status == "SUCCEEDED"
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
-    told = [(line["step_id"], line["details"]) for line in log if line["event"] == "keys stood more than once"]
+    told = [(line["step_id"], line["details"]) for line in log if line["event"] == "keys stood more than once in a range"]
     assert (told, lab.stats()["item"]) == ([("item", {"records": 13})], {"inserted": 7, "updated": 13})
 
 
