@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.support import portl
-from portl_cli.commands._proof_report import ending
+from portl_cli.commands._proof_report import ending, table
 from portl_cli.prove import Difference, Outcome, Point
 from prove.support import APPEND, NOTES, THREE, Workshop
 
@@ -39,16 +39,6 @@ def test_a_proof_shows_a_line_for_each_kind_of_effect_and_ends_with_the_count(tm
     ]
 
 
-def test_verbose_shows_a_line_for_every_point(tmp_path: Path, workshop: Workshop) -> None:
-    job = workshop.write(APPEND, NOTES)
-    ended = portl(tmp_path, "prove", str(job), "--param", f"path={THREE}", "--points", "2", "--verbose")
-    assert (ended.code, ended.err) == (0, "")
-    assert [line.split("  ")[1] for line in ended.out.splitlines() if "done again" in line or "answered" in line] == [
-        "before read of read",
-        "before reply of note, chunk 1",
-    ]
-
-
 def outcome(record: int, *whats: str) -> Outcome:
     return Outcome(
         Point("call", record, None, "request", 1, "after"), "done again", tuple(Difference("notes", what) for what in whats)
@@ -76,3 +66,13 @@ def test_many_differences_are_cut_unless_all_are_wanted() -> None:
     assert short[1].endswith("record 5; and 2 more:")
     assert short[-3:] == ["      and 5 more, which --verbose shows", "", "175 differences at 7 crash points"]
     assert (len(short), len(whole), whole[1].count("; ")) == (25, 29, 6)
+
+
+def test_verbose_shows_a_line_for_every_point() -> None:
+    shown = list(table([outcome(0), outcome(1, "a", "b")], verbose=True))
+    assert shown == [
+        "",
+        "  crash point                      then        differences",
+        "  after request of call, record 1  done again            0",
+        "  after request of call, record 2  done again            2",
+    ]
