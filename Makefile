@@ -6,7 +6,7 @@ BIN := .venv/bin
 BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test test-long lint types build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -50,6 +50,12 @@ test: lint types  ## Everything that must hold, but for what takes long
 
 test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, judged record by record
 	$(BIN)/pytest -m long
+
+prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes
+	PORTL_PROVE_ALL=1 $(BIN)/pytest -n 2 tests/prove/test_flows.py
+
+chaos: .venv/installed-dev  ## Flow A while the database, workers and calls fail at random; RECORDS=20000 SEED=
+	PORTL_CHAOS_RECORDS=$(or $(RECORDS),20000) PORTL_CHAOS_SEED=$(SEED) $(BIN)/pytest -s -m chaos tests/chaos
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build

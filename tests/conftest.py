@@ -5,16 +5,24 @@ from __future__ import annotations
 import fcntl
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pg8000.native import Connection
 
 from portl.connections._postgres import parse_url
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
+
+# a machine that has other work to do makes examples slowly, and that is no fault of what they test
+settings.register_profile("portl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("portl")
+# whoever starts the tests in the background has interrupts ignored, and the processes under test would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = ROOT / "tests" / "node"

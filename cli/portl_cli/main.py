@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "Write a new job that runs.",
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
+    "prove": "Crash a job at every effect and compare what it leaves.",
     "query": "Ask the embedded PostgreSQL of a project, read-only.",
     "run": "Run a job on this machine.",
     "runs": "Look at the runs of this machine.",

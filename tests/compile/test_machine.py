@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from compile.test_dead_letters import BRANCHES, KEPT_ASIDE
 from compile.test_segments import CALL, CONDITIONAL, LOOK, READ, UPSERT
 from portl.jobs import Job, decode_spec, encode_spec
 from portl_cli.compile import compile_job, definition_text
@@ -19,15 +20,30 @@ from portl_cli.engine import FakeClock, FakeHost, MachineError, check, execute, 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = {
     "scope db": "transaction: {scope: db, connection: db}\n" + READ + UPSERT + CALL + LOOK,
+    "staged": "transaction: {scope: db, connection: db, staging: true}\n" + READ + UPSERT + CALL,
     "scope chunk": "transaction: {scope: chunk, connection: db}\n" + READ + UPSERT + CALL + LOOK,
     "no transaction": READ + UPSERT + LOOK + CALL,
     "a conditional in a batch": READ + CONDITIONAL.format(batch="batch: *each", test="row.code == 'a'"),
     "a conditional alone": "steps:\n" + CONDITIONAL.format(batch="when: '{{ params.wanted }}'", test="params.wanted"),
     "one step": "steps:\n  - {id: only, type: api.call, path: /x}\n",
     "one conditional and one branch": READ + CONDITIONAL.format(batch="batch: *each", test="true").split("    else:")[0],
+    "dead letters": "transaction: {scope: chunk, connection: db}\n" + KEPT_ASIDE,
+    "dead letters in branches": BRANCHES,
     "inline": READ.replace("as: row}", "as: row, mode: inline}"),
 }
-KEYS = ["ApiCall", "BatchItems", "Conditional", "CsvRead", "DbTransaction", "DbUpsert", "DbQueryOne", "LambdaInvoke"]
+KEYS = [
+    "ApiCall",
+    "BatchItems",
+    "Conditional",
+    "CsvRead",
+    "DbCommit",
+    "DbStage",
+    "DeadLetter",
+    "DbTransaction",
+    "DbUpsert",
+    "DbQueryOne",
+    "LambdaInvoke",
+]
 
 
 def compiled(job: Job) -> Any:
@@ -52,6 +68,17 @@ def test_every_machine_passes_an_independent_validator(job: Callable[[str], Job]
     paths = [part for file in files for part in ("--json-path", str(file))]
     done = subprocess.run([*tool, *paths], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_staged_transaction_is_chunks_side_by_side_and_one_commit_with_the_calls_behind_it(job: Callable[[str], Job]) -> None:
+    states = compiled(job(JOBS["staged"])).definition["States"]
+    assert [*states] == ["read", "enrich per chunk", "put per chunk", "put in one transaction", "call per chunk"]
+    (task,) = states["put per chunk"]["ItemProcessor"]["States"].values()
+    commit = states["put in one transaction"]["Arguments"]["Payload"]
+    assert (states["put per chunk"]["MaxConcurrency"], task["Arguments"]["Payload"]["stage"]) == (10, commit["unit"])
+    assert ("locks" in task["Arguments"]["Payload"], commit["locks"]) == (False, ["t"])
+    assert task["Arguments"]["FunctionName"] == "${DbStageFunctionArn}"
+    assert states["put in one transaction"]["Arguments"]["FunctionName"] == "${DbCommitFunctionArn}"
 
 
 def test_an_unknown_field_is_refused(job: Callable[[str], Job]) -> None:
@@ -108,3 +135,18 @@ def test_a_conditional_alone_runs_one_way_only(job: Callable[[str], Job]) -> Non
         ended = execute(machine, {}, name="r", host=host, clock=FakeClock())
         called = [payload["step"]["id"] for name, payload in host.calls if name == "api_call"]
         assert (ended.status, called) == ("SUCCEEDED", steps), ended.cause
+
+
+@pytest.mark.parametrize("error", ["Runtime.ExitError", "Sandbox.Timedout", "Lambda.Unknown", "Transient"])
+def test_a_task_whose_function_was_killed_or_late_is_done_again(job: Callable[[str], Job], error: str) -> None:
+    machine = load_machine(compiled(job(JOBS["one step"])).definition, substitutions={"ApiCallFunctionArn": "api_call"})
+    failures = [type(error, (Exception,), {})("killed")]
+
+    def answer(_: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return {"run": {"id": "r"}, "done": True}
+
+    host = FakeHost({"api_call": answer})
+    ended = execute(machine, {}, name="r", host=host, clock=FakeClock())
+    assert (ended.status, len(host.calls)) == ("SUCCEEDED", 2), ended.cause

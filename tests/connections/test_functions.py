@@ -112,6 +112,7 @@ def test_a_payload_is_measured_in_bytes_and_not_in_characters(fake, invocation, 
         ("ValueError", "L101", "Permanent"),
         ("Sandbox.Timedout", "L105", "Transient"),
         ("Lambda.Unknown", "L105", "Transient"),
+        ("Runtime.ExitError", "L105", "Transient"),
     ],
 )
 def test_the_type_of_an_error_document_says_the_outcome(error_type, code, outcome):
@@ -120,7 +121,7 @@ def test_the_type_of_an_error_document_says_the_outcome(error_type, code, outcom
         code,
         outcome,
         f"score failed with {error_type}: no such row",
-        "raise its timeout, or give it less to do" if code == "L105" else "mend the function, or what it is given",
+        "raise its timeout or memory, or give it less to do" if code == "L105" else "mend the function, or what it is given",
         {"function": "score", "error_type": error_type, "error_message": "no such row"},
     )
 

@@ -211,6 +211,34 @@ def test_a_refused_statement_rolls_its_transaction_back_and_comes_through(db, qu
     assert query("SELECT * FROM t") == []
 
 
+def test_a_savepoint_takes_back_what_failed_inside_it_and_nothing_else(db, query):
+    db.execute("CREATE TABLE t (code text UNIQUE)")
+    problems = []
+    with db.transaction():
+        for codes in (["a"], ["b", "a"], ["c"]):
+            try:
+                with db.savepoint():
+                    for code in codes:
+                        db.execute("INSERT INTO t VALUES ($1)", (code,))
+            except DatabaseError as problem:
+                problems.append(problem.code)
+    assert (problems, query("SELECT code FROM t ORDER BY code")) == (["D103"], [("a",), ("c",)])
+
+
+def test_a_connection_that_is_lost_inside_a_savepoint_is_transient_and_leaves_nothing(db, query):
+    db.execute("CREATE TABLE t (code text)")
+
+    def lose():
+        with db.transaction(), db.savepoint():
+            db.execute("INSERT INTO t VALUES ('a')")
+            pid = db.execute("SELECT pg_backend_pid()").rows[0][0]
+            query(f"SELECT pg_terminate_backend({pid}, 5000)")
+            db.execute("INSERT INTO t VALUES ('b')")
+
+    assert refused(lose).outcome == "Transient"
+    assert query("SELECT count(*) FROM t") == [(0,)]
+
+
 def test_an_interrupted_transaction_leaves_nothing_behind(db, query):
     db.execute("CREATE TABLE t (i int)")
 

@@ -179,3 +179,14 @@ def test_a_pooled_client_gets_a_thousand_answers_well_within_a_second_or_two(pee
     taken = time.monotonic() - begun
     connection.close()
     assert (taken < 2, len(peer.calls())) == (True, 1000)
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"n": 1'])
+def test_a_call_whose_sender_dies_before_all_of_it_is_sent_is_no_call(peer: Peer, sent: bytes) -> None:
+    at = httpx.URL(peer.url)
+    with socket.create_connection((at.host, at.port or 0)) as caller:
+        caller.sendall(b"POST /a HTTP/1.1\r\nHost: peer\r\nContent-Length: 8\r\n\r\n" + sent)
+        caller.shutdown(socket.SHUT_WR)
+        assert caller.recv(1) == b""
+    assert statuses(peer, 1) == [200]
+    assert shown(peer) == [(1, "POST", "/x", None, 200)]

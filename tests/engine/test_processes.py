@@ -489,3 +489,12 @@ def test_isolation_is_refused_where_it_cannot_be_had():
     with pytest.raises(SetupError) as raised:
         demand_client("darwin")
     assert (raised.value.code, "Linux" in raised.value.message, "--isolate" in raised.value.hint) == ("V207", True, True)
+
+
+def test_a_host_that_cools_a_function_down_gives_it_a_fresh_process_and_leaves_the_others_warm(host, function):
+    code = "import os\ndef handler(event, context): return os.getpid()"
+    running = host(function(code, "F"), function(code, "G"))
+    before = [running.invoke(name, None).payload for name in ("F", "G")]
+    running.cool_down(["F", "H"])
+    after = [running.invoke(name, None).payload for name in ("F", "G")]
+    assert (before[0] == after[0], before[1] == after[1]) == (False, True)

@@ -336,7 +336,7 @@ def test_ctrl_c_behind_the_commit_says_what_is_committed_and_what_is_open(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, "interrupted: what was open is rolled back" in err) == (130, True), err
-    assert ("state   committed; " in err, " calls open" in err, "again   the same command goes on" in err) == (
+    assert ("state   committed; " in err, " calls open" in err, f"again   portl run {job} --resume resource_sync-" in err) == (
         True,
         True,
         True,

@@ -41,7 +41,7 @@ CODES = {
         ["J001", "J102"],
     ),
     "what this version cannot do, and a wrong name": (
-        {"method: POST": "on_error: dead_letter", "row.code": "rwo.code"},
+        {"table: resources": "table: resources\n    timeout_s: 5", "row.code": "rwo.code"},
         ["J206", "J401"],
     ),
     "a transaction that cannot hold, and a wrong name": (

@@ -28,7 +28,7 @@ BAD = {
     "J208": [("steps.read_csv.rows", "steps.read_csv.count", None)],
     "J209": [("steps.enrich[idx]", "steps.enrich", "steps.enrich")],
     "J303": [("{scope: db, connection: pg}", "{scope: db, connection: api}", "api")],
-    "J401": [("{scope: db, connection: pg}", "{scope: db, connection: pg, staging: true}", "true")],
+    "J401": [("steps:", "triggers: [{type: schedule}]\nsteps:", "triggers")],
 }
 
 

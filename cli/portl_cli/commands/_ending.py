@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fcntl
 import json
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ import click
 
 from portl.jobs import Job
 from portl.values import redact
-from portl_cli.commands._outcome import Told, consequence, read_outcome
+from portl_cli.commands._outcome import Told, base_of, consequence, read_outcome
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._watch import HISTORY, Watch
 from portl_cli.engine import Execution
 from portl_cli.page import PAGE, Course, write_page
 
 ENDED = "ended.json"
+LAST = "last"
+NEAREST = 5
 
 
 def keep_ending(told: Told, course: Course) -> None:
@@ -49,6 +52,7 @@ def _keep(told: Told, course: Course, status: str, lines: list[str], failure: di
         "error": told.ended.error,
         "cause": told.ended.cause,
         **summary_document(told),
+        "base": base_of(told.run_folder),
         "failure": failure,
         "lines": lines,
     }
@@ -76,6 +80,28 @@ def kept_runs(root: Path) -> Iterator[dict[str, Any]]:
     )
 
 
+def find_run(root: Path, wanted: str) -> str:
+    """The id of a run by its beginning, or the newest one's for ``last``.
+
+    Raises:
+        UsageError: there is no such run, or more than one.
+    """
+    names = [str(run["run"]) for run in kept_runs(root)]
+    if not names:
+        raise click.UsageError(f"there are no runs in {root}")
+    if wanted == LAST:
+        return names[0]
+    if wanted in names:
+        return wanted
+    found = [name for name in names if name.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise click.UsageError(f"{len(found)} runs begin with {wanted}: {', '.join(found[:NEAREST])}")
+    near = difflib.get_close_matches(wanted, names, n=NEAREST, cutoff=0.3) or names[:NEAREST]
+    raise click.UsageError(f"there is no run {wanted}; the nearest are {', '.join(near)}")
+
+
 def _is_run(path: Path) -> bool:
     """A run's folder has a history, or is still empty because the run could not begin; ``specs`` holds neither."""
     return path.is_dir() and path.name != "specs" and not path.name.startswith(".")
@@ -92,7 +118,8 @@ def _brief(folder: Path) -> dict[str, Any]:
         "run": folder.name,
         "job": begun.get("job", job),
         "status": _status(folder),
-        "started": begun.get("started_at"),
+        "started": begun.get("began_at") or begun.get("started_at"),
+        "base": begun.get("base"),
         "ended": None,
         "seconds": None,
         "records": None,
@@ -121,7 +148,10 @@ def whole_run(folder: Path) -> dict[str, Any]:
     outcome, course = read_outcome(folder), Course.read(folder / HISTORY)
     found |= {**_times(course), "records": outcome.total("read"), "transitions": course.transitions}
     found |= {"steps": {step: dict(counts) for step, counts in outcome.by_step.items()}}
-    found["lines"] = ["killed: it could not say how it ended; what was open is rolled back"]
+    found["lines"] = [
+        "killed: it could not say how it ended; what was open is rolled back",
+        f"  again   portl run JOB --resume {folder.name}",
+    ]
     write_page(folder, found, course)
     return found
 

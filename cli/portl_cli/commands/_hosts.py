@@ -36,24 +36,24 @@ def start_host(
     ``on_message`` is told how far functions are. What they print goes to ``output.log`` of the run's folder.
     """
     functions, hooks = project.template.functions, [job_hook(project, job, job_folder)]
-    keep = _keeper(run_folder / "output.log")
+    keep = keeper(run_folder / "output.log")
     if name == "inline":
         return InlineHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
     if name == "isolate":
         return IsolateHost(functions, limits=limits, hooks=hooks, on_message=on_message, on_output=keep)
-    modules = [*_modules(job)]
-    return WorkerHost(functions, limits=limits, modules=modules, hooks=hooks, on_message=on_message, on_output=keep)
+    loaded = [*modules(job)]
+    return WorkerHost(functions, limits=limits, modules=loaded, hooks=hooks, on_message=on_message, on_output=keep)
 
 
-def _modules(job: Job) -> Iterator[str]:
-    """What the functions of the job load, so that it is loaded once."""
+def modules(job: Job) -> Iterator[str]:
+    """What the functions of a job load, so that it is loaded once."""
     yield "portl_cli.commands._functions"
     yield "portl.runs._logger"
     yield from sorted({f"portl.steps.{step.type.replace('.', '_')}" for step in walk_steps(job.steps)})
     yield from sorted({_DRIVERS[str(spec["type"])] for spec in job.connections.values() if spec["type"] in _DRIVERS})
 
 
-def _keeper(file: Path) -> Callable[[str], None]:
+def keeper(file: Path) -> Callable[[str], None]:
     def keep(line: str) -> None:
         with file.open("a", encoding="utf-8") as stream:
             stream.write(redact(line) + "\n")

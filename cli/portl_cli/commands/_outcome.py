@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
+from portl.runs import REUSED
+from portl_cli.commands._letters import count_letters
 from portl_cli.engine import Execution
 
 WRITES = ("inserted", "updated", "unchanged", "skipped", "queued", "known")
@@ -17,9 +19,10 @@ WRITES = ("inserted", "updated", "unchanged", "skipped", "queued", "known")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the records of a run came to."""
+    """What the records of a run came to. ``letters`` are how many dead letters each step has."""
 
     by_step: Mapping[str, Counter[str]]
+    letters: Mapping[str, int] = field(default_factory=dict)
 
     def total(self, *names: str) -> int:
         """How often any step came to one of these."""
@@ -34,7 +37,7 @@ def read_outcome(run_folder: Path) -> Outcome:
         for name, count in json.loads(file.read_text("utf-8")).items():
             word, _, number = name.partition(":")
             counts[word] += int(number) * count if number else count
-    return Outcome(found)
+    return Outcome(found, count_letters(run_folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,21 @@ class Told:
     committed: bool
     calls: list[dict[str, Any]] | None
     outcome: Outcome
+    again: str = ""
+    """The command that goes on with it, should it not have come to its end."""
+
+
+def base_of(run_folder: Path) -> str | None:
+    """The run that a run went on from, if it did."""
+    file = run_folder / "run.json"
+    return json.loads(file.read_text("utf-8")).get("base") if file.is_file() else None
+
+
+def records_read(job: Job, outcome: Outcome) -> int:
+    """Records read, those that an earlier run had read among them."""
+    others = {step.id for step in walk_steps(job.steps) if not step.shape.lists or step.batch is not None}
+    reused = sum(counts[REUSED] for step_id, counts in outcome.by_step.items() if step_id not in others)
+    return outcome.total("read") + reused
 
 
 def tables(job: Job, outcome: Outcome) -> dict[str, Counter[str]]:
@@ -72,7 +90,10 @@ def first_error(run_folder: Path) -> dict[str, Any] | None:
 def consequence(told: Told) -> str:
     """What a failed run leaves behind."""
     job, outcome = told.job, told.outcome
+    base = base_of(told.run_folder)
     scope = job.transaction.scope if job.transaction else None
+    if scope == "db" and not told.committed and base and _had_committed(job, told.run_folder):
+        return f"what was committed before, in {base}, stays; its calls that were open still are"
     if scope == "db" and not told.committed:
         called, invoked = outcome.total("called"), outcome.total("invoked")
         calls = f"; {_many(called, 'call')} had been made before" if called else " and no API was called"
@@ -81,7 +102,20 @@ def consequence(told: Told) -> str:
         return f"committed; {_many(_open_calls(job, outcome, told.run_folder), 'call')} open"
     written = [f"{table}: {sum(counts.values()):,} records" for table, counts in tables(job, outcome).items() if counts]
     kept = f"committed before, and stays: {', '.join(written)}" if written else "of the tables nothing was written"
-    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks"
+    before = f"; what {base} had committed stays" if base else ""
+    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks{before}"
+
+
+def _had_committed(job: Job, run_folder: Path) -> bool:
+    """Whether a run that this one went on from had committed the transaction of the whole job."""
+    first = next(step.id for step in walk_steps(job.steps) if step.id in _database_ids(job))
+    base = base_of(run_folder)
+    while base is not None:
+        run_folder = run_folder.parent / base
+        if (run_folder / "results" / f"{first}.at").is_file():
+            return True
+        base = base_of(run_folder)
+    return False
 
 
 def _many(count: int, what: str) -> str:

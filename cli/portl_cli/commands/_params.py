@@ -17,12 +17,17 @@ def given_params(job: Job, texts: Iterable[str]) -> dict[str, str]:
     Raises:
         click.UsageError: one is unknown, missing or of the wrong type.
     """
-    given = dict(_pair(text) for text in texts)
+    given = param_texts(texts)
     try:
         read_params(job.params, given)
     except RunError as problem:
         raise click.UsageError(f"{problem}{f'; {problem.hint}' if problem.hint else ''}") from None
     return given
+
+
+def param_texts(texts: Iterable[str]) -> dict[str, str]:
+    """The parameters of a command line by name, as they were written."""
+    return dict(_pair(text) for text in texts)
 
 
 def _pair(text: str) -> tuple[str, str]:

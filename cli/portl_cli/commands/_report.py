@@ -9,7 +9,8 @@ from typing import Any
 
 from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
-from portl_cli.commands._outcome import Told, consequence, first_error, tables
+from portl_cli.commands._outcome import Told, consequence, first_error, records_read, tables
+from portl_cli.commands._reused import reused_document, reused_lines
 
 MOST_PATHS = 8
 PRICE_PER_TRANSITION = 0.025 / 1000
@@ -26,12 +27,14 @@ def summary(told: Told) -> Iterator[str]:
         if counts:
             yield f"  {step.id:<{width}}  {step.type:<13}  {_counted(counts)}"
     yield ""
-    yield f"  records {outcome.total('read'):,}"
+    yield from reused_lines(told)
+    yield f"  records {records_read(job, outcome):,}"
     for table, counts in tables(job, outcome).items():
         if counts:
             yield f"  {table}: {_counted(counts)}"
     if outcome.total(REPLAYED):
         yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
+    yield from dead_letters(told)
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
     yield from _received(told)
     transitions = told.ended.transitions
@@ -42,14 +45,27 @@ def summary_document(told: Told) -> dict[str, Any]:
     """The same for machines."""
     job, outcome = told.job, told.outcome
     return {
-        "records": outcome.total("read"),
+        "records": records_read(job, outcome),
         "steps": {step_id: dict(counts) for step_id, counts in outcome.by_step.items()},
         "tables": {table: dict(counts) for table, counts in tables(job, outcome).items()},
+        "dead_letters": dict(outcome.letters),
         "calls": outcome.total("called"),
         "invocations": outcome.total("invoked"),
         "transitions": told.ended.transitions,
         "usd": round(told.ended.transitions * PRICE_PER_TRANSITION, 6),
+        **reused_document(told),
     }
+
+
+def dead_letters(told: Told) -> Iterator[str]:
+    """How many records were kept aside, by step, and what can be done about them."""
+    letters = told.outcome.letters
+    if letters:
+        count = sum(letters.values())
+        steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
+        yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
+        yield f"    portl runs show {told.run_folder.name} --failed        lists them"
+        yield f"    portl runs replay {told.run_folder.name} --all-failed  does them again"
 
 
 def _received(told: Told) -> Iterator[str]:
@@ -74,8 +90,10 @@ def failure_of(told: Told) -> Iterator[str]:
     else:
         yield from failure(told.job, told.job_file, first_error(told.run_folder), _cause(told))
     yield f"  state   {consequence(told)}"
-    if told.job.run_key is not None:
-        yield "  again   the same command goes on: what is committed is answered as before, calls keep their idempotency keys"
+    yield from dead_letters(told)
+    yield from reused_lines(told)
+    if told.again:
+        yield f"  again   {told.again}"
 
 
 def failure_document(told: Told) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def failure_document(told: Told) -> dict[str, Any]:
     spot = place_in_job(told.job_file, error)
     job = {"file": str(told.job_file), **({"line": spot.line, "column": spot.column} if spot else {})}
     where = _where(told.job, error["place"]) if error["place"] else ""
-    return {**error, "where": where, "job": job, "state": consequence(told)}
+    return {**error, "where": where, "job": job, "state": consequence(told), "again": told.again}
 
 
 def _cause(told: Told) -> str:

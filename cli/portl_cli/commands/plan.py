@@ -15,10 +15,11 @@ from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._params import given_params
-from portl_cli.commands._project import compiled, job_file, runs_folder
+from portl_cli.commands._project import Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure
 from portl_cli.commands._scratch import scratch_databases
 from portl_cli.commands._surroundings import register_secrets
+from portl_cli.compile import Compiled
 from portl_cli.plan import Plan, PlanFailed, make_plan, plan_text
 
 _COLOURS: dict[str, dict[str, Any]] = {
@@ -52,7 +53,14 @@ def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, ne
     """Makes the plan of a job and prints it; answers the exit code."""
     project, found = compiled(job)
     given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
-    with scratch_databases(project, found.job, job_file(job).parent, wanted=demo):
+    return show_compiled(project, found, job_file(job), given, sample=sample, demo=demo, as_json=as_json)
+
+
+def show_compiled(
+    project: Project, found: Compiled, file: Path, given: dict[str, Any], *, sample: int, demo: bool, as_json: bool
+) -> int:
+    """Makes the plan of a run with an input and prints it; answers the exit code."""
+    with scratch_databases(project, found.job, file.parent, wanted=demo):
         register_secrets(found.job, leave_missing=True)
         try:
             plan = make_plan(found, project.template.functions, given, size=sample, runs=runs_folder(project))
@@ -60,7 +68,7 @@ def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, ne
             click.echo(redact(f"{problem}; {problem.hint}"), err=True)
             return 2
         except PlanFailed as problem:
-            for line in failure(found.job, job_file(job), problem.error, str(problem)):
+            for line in failure(found.job, file, problem.error, str(problem)):
                 click.echo(redact(line), err=True)
             return 1
     for text in _documents(plan) if as_json else _coloured(plan):

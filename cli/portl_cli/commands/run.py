@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
+from portl_cli.commands._resume import resume_command, resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
@@ -46,6 +48,10 @@ from portl_cli.page import PAGE
     "--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list a dry run shows."
 )
 @click.option("--new-key", is_flag=True, help="Do the work anew, although a run with the same run_key did it before.")
+@click.option("--resume", metavar="RUN", help="Go on from RUN: take from it what has not changed, do what failed or changed.")
+@click.option(
+    "--from", "from_step", metavar="STEP", help="Do STEP and those behind it again; the steps before it are taken from RUN."
+)
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")
@@ -63,6 +69,8 @@ def command(
     dry_run: bool,
     sample: int,
     new_key: bool,
+    resume: str | None,
+    from_step: str | None,
     intents: bool,
     as_json: bool,
     isolate: bool,
@@ -76,34 +84,76 @@ def command(
     Example:
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    goes_on = resume is not None or from_step is not None
+    if goes_on and (new_key or dry_run):
+        raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
     if dry_run:
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
-    given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
-    run_folder = _make_run_folder(project, found, intents=intents, time_scale=time_scale)
-    folder = job_file(job).parent
-    chosen: HostName = "isolate" if isolate else host
-    bounds = AWS_LIMITS if limits == "on" else NO_LIMITS
+    if goes_on:
+        given = resumed_input(runs_folder(project), found.job, params, resume=resume, from_step=from_step)
+    else:
+        given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
+    manner = Manner(
+        demo=demo,
+        init_db=init_db,
+        intents=intents,
+        as_json=as_json,
+        host="isolate" if isolate else host,
+        limits=AWS_LIMITS if limits == "on" else NO_LIMITS,
+        time_scale=time_scale,
+    )
+    return run_compiled(project, found, job_file(job), given, manner).code
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run is done and shown."""
+
+    demo: bool = False
+    init_db: bool = False
+    intents: bool = False
+    as_json: bool = False
+    host: HostName = "workers"
+    limits: Limits = AWS_LIMITS
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that was done and told of: its exit code, its folder."""
+
+    code: int
+    folder: Path
+
+
+def run_compiled(
+    project: Project, found: Compiled, file: Path, given: dict[str, Any], manner: Manner, again: str | None = None
+) -> Ran:
+    """Runs a job with an input, and tells how it ended. ``again`` is the command to go on with when it does not end well."""
+    run_folder = _make_run_folder(project, found, intents=manner.intents, time_scale=manner.time_scale)
+    demo, limits = manner.demo, manner.limits
     with (
-        closing(display_for(as_json=as_json)) as display,
+        closing(display_for(as_json=manner.as_json)) as display,
         surroundings(
-            project, found.job, folder, run_folder, demo=demo, host=chosen, limits=bounds, on_message=display.progress
+            project, found.job, file.parent, run_folder, demo=demo, host=manner.host, limits=limits, on_message=display.progress
         ) as around,
     ):
         display.say(f"run {run_folder.name}")
         display.event("run_started", run=run_folder.name, job=found.job.job, folder=str(run_folder))
-        _fill(found.job, folder, around, display, init_db=init_db)
+        _fill(found.job, file.parent, around, display, init_db=manner.init_db)
         watched = Watch(found, run_folder, display)
         try:
-            ended = _execute(project, found, given, around, watched, SystemClock(time_scale), bounds)
+            ended = _execute(project, found, given, around, watched, SystemClock(manner.time_scale), limits)
         except BaseException as problem:
-            keep_broken(found.job, job_file(job), run_folder, watched, problem)
+            keep_broken(found.job, file, run_folder, watched, problem)
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    told = Told(found.job, job_file(job), run_folder, ended, watched.committed, calls, read_outcome(run_folder))
+    goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
+    told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on)
     keep_ending(told, watched.course)
-    return _conclude_json(told, display) if as_json else _conclude(told)
+    return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
 
 
 def _make_run_folder(project: Project, found: Compiled, *, intents: bool, time_scale: float) -> Path:

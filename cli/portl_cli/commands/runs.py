@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from itertools import islice
@@ -11,11 +10,11 @@ from typing import Any
 
 import click
 
-from portl_cli.commands._ending import kept_runs, page_of, whole_run
+from portl.values import redact
+from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project
+from portl_cli.commands._replay import command as replay_run
 
-LAST = "last"
-NEAREST = 5
 PROJECT = click.option(
     "--project",
     "start",
@@ -64,7 +63,8 @@ def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--open-path", is_flag=True, help="Print only the path of its page, for a browser.")
-def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
+@click.option("--failed", is_flag=True, help="Only the records that failed and were kept aside: its dead letters.")
+def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: bool) -> int:
     """Show what RUN came to, as it said at its end, and where its page is.
 
     RUN is a run's id, the beginning of one, or `last`.
@@ -75,7 +75,9 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
       portl runs show last
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     root = _root(start)
-    folder = root / _find(root, run)
+    folder = root / find_run(root, run)
+    if failed:
+        return _show_failed(folder, as_json=as_json)
     found = whole_run(folder)
     page = page_of(folder)
     if open_path:
@@ -90,30 +92,26 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool) -> int:
     return 0
 
 
+command.add_command(replay_run)
+
+
+def _show_failed(folder: Path, *, as_json: bool) -> int:
+    from portl_cli.commands._letters import letter_lines, letters_of
+
+    if as_json:
+        click.echo(json.dumps([*letters_of(folder)], ensure_ascii=False))
+        return 0
+    none = True
+    for line in (line for letter in letters_of(folder) for line in letter_lines(letter)):
+        none = False
+        click.echo(redact(line))
+    if none:
+        click.echo(f"run {folder.name} has no dead letters", err=True)
+    return 0
+
+
 def _root(start: Path) -> Path:
     return Path(os.environ.get("PORTL_RUNS") or find_project(start).root / ".portl" / "runs").resolve()
-
-
-def _find(root: Path, wanted: str) -> str:
-    """The id of a run by its beginning.
-
-    Raises:
-        UsageError: there is no such run, or more than one.
-    """
-    names = [str(run["run"]) for run in kept_runs(root)]
-    if not names:
-        raise click.UsageError(f"there are no runs in {root}")
-    if wanted == LAST:
-        return names[0]
-    if wanted in names:
-        return wanted
-    found = [name for name in names if name.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise click.UsageError(f"{len(found)} runs begin with {wanted}: {', '.join(found[:NEAREST])}")
-    near = difflib.get_close_matches(wanted, names, n=NEAREST, cutoff=0.3) or names[:NEAREST]
-    raise click.UsageError(f"there is no run {wanted}; the nearest are {', '.join(near)}")
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +139,8 @@ def _cell(text: str, width: int, at: int) -> str:
 
 
 def _shown(found: dict[str, Any], folder: Path, page: Path | None) -> list[str]:
-    lines = [f"run {found['run']}: {_word(found)}", *found["lines"]]
+    went_on = f", went on from {found['base']}" if found.get("base") else ""
+    lines = [f"run {found['run']}: {_word(found)}{went_on}", *found["lines"]]
     return [*lines, f"  run page {os.path.relpath(page)}"] if page else [*lines, f"  run folder {os.path.relpath(folder)}"]
 
 

@@ -4,7 +4,8 @@ from portl_cli.compile.asl import machine
 from portl_cli.compile.budget import Budget, budget
 from portl_cli.compile.build import Compiled, compile_job, definition_text
 from portl_cli.compile.iam import functions_of, logical_id, substitution_key
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, segments
+from portl_cli.compile.order import DoneStep, tasks_in_order
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, segments
 
 __all__ = [
     "Branch",
@@ -12,9 +13,11 @@ __all__ = [
     "Chunks",
     "Compiled",
     "Decision",
+    "DoneStep",
     "Items",
     "Segment",
     "Single",
+    "Staged",
     "Transaction",
     "budget",
     "compile_job",
@@ -24,4 +27,5 @@ __all__ = [
     "machine",
     "segments",
     "substitution_key",
+    "tasks_in_order",
 ]

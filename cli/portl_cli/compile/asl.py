@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, walk_steps
+from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, step_values
 from portl_cli.compile.packaging import digest, packaged_text, standing
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit, chunk_size
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, chunk_size
 
 State = dict[str, Any]
 NAME_CHARACTERS = 80
@@ -28,6 +29,7 @@ LAMBDA_ERRORS = [
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
+    "Runtime.ExitError",
 ]
 """A function's own failures. https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception"""
 
@@ -75,6 +77,11 @@ class Chain:
             self._open += chain._open  # noqa: SLF001 - a chain's own kind
         self._open.append(lambda following: state.update(Default=following))
 
+    @property
+    def last(self) -> State:
+        """The state added last."""
+        return self._tail
+
     def end(self, output: Any, meeting: Callable[[], tuple[str, State]]) -> None:
         """Ends the chain with an output: at its last state, or where the ways of a fork meet."""
         if len(self._open) != 1 or self._tail["Type"] == "Choice":
@@ -94,6 +101,7 @@ class Writer:
         self._job = job
         self._timeout_s = timeout_s
         self._begun = False
+        self._letters = Letters()
         self._names: set[str] = set()
         self.specs: dict[str, str] = {}
 
@@ -120,7 +128,9 @@ class Writer:
             case Items():
                 self._items(chain, segment)
             case Transaction():
-                self._transaction(chain, segment)
+                self._transaction(chain, segment, "db_transaction")
+            case Staged():
+                self._staged(chain, segment)
             case Decision():
                 self._decision(chain, segment)
             case Chunks():
@@ -207,17 +217,36 @@ class Writer:
         state["Assign"][items.id] = "{% $states.result.Payload.rows %}"
         chain.add(self._name(items.id.replace("_", " ")), _tidy(state))
 
-    def _transaction(self, chain: Chain, transaction: Transaction) -> None:
+    def _staged(self, chain: Chain, staged: Staged) -> None:
+        """A Map that fills the stage, and the Task that commits it."""
+        transaction = staged.transaction
+        first, last = transaction.steps[0].id, transaction.steps[-1].id
+        payload = {
+            **_AT,
+            "stage": transaction.unit,
+            **self._letters.before(staged.source),
+            "steps": [self._spec(step, nested=True) for step in transaction.steps],
+            **{name: each for name, each in self._together(transaction).items() if name in ("connections", "reads")},
+        }
+        state = self._task("db_stage", f"Staged, not written yet: {listed(transaction)}", payload, ["Conflict", "Transient"])
+        child = Chain()
+        child.add(self._name(f"stage {first}" if first == last else f"stage {first} to {last}"), state)
+        child.end("{% $states.result.Payload.failed %}", lambda: (self._name("staged"), {"Type": "Pass"}))
+        self._map(chain, Chunks(staged.source, (), staged.concurrency, staged.inline), child, (first, last))
+        self._transaction(chain, transaction, "db_commit")
+
+    def _transaction(self, chain: Chain, transaction: Transaction, folder: str) -> None:
         made = {step.id for step in transaction.steps if step.shape.lists and step.batch is None}
         groups = [
             {
                 **_rows(source, made),
+                **self._letters.before(source),
                 "steps": [self._spec(step, nested=True) for step in steps],
             }
             for source, steps in transaction.groups
         ]
         payload = {"groups": groups, **self._together(transaction)}
-        state = self._top("db_transaction", describe_all(transaction), payload, ["Conflict", "Transient"])
+        state = self._top(folder, describe_all(transaction), payload, ["Conflict", "Transient"])
         for step_id in sorted(made):
             state["Assign"][step_id] = f"{{% $states.result.Payload.lists.{step_id} %}}"
         chain.add(self._name(title(transaction)), _tidy(state))
@@ -257,12 +286,18 @@ class Writer:
     def _chunks(self, chain: Chain, chunks: Chunks) -> None:
         steps = [step for unit in chunks.units for step in _steps(unit)]
         child = Chain()
+        self._letters.enter(chunks)
         for unit in chunks.units:
             self._unit(child, unit)
         task = len(child.states) and not isinstance(chunks.units[-1], Branch)
         answer = "{% $states.result.Payload.failed %}" if task else "{% 0 %}"
+        answer = self._letters.answer(child.last if task else {}) or answer
         child.end(answer, lambda: (self._name(f"chunk of {steps[0].id} done"), {"Type": "Pass"}))
-        first, last = steps[0].id, steps[-1].id
+        self._map(chain, chunks, child, (steps[0].id, steps[-1].id))
+
+    def _map(self, chain: Chain, chunks: Chunks, child: Chain, ends: tuple[str, str]) -> None:
+        """A Map over chunks; ``ends`` are its first and its last step."""
+        first, last = ends
         name = f"{first} per chunk" if first == last else f"{first} to {last} per chunk"
         config = {"Mode": "INLINE"} if chunks.inline else {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
         state: State = {
@@ -287,16 +322,17 @@ class Writer:
                 self._inner(chain, unit.step, unit.mask)
             case Transaction():
                 steps = [self._spec(step, nested=True) for step in unit.steps]
-                payload = {**_AT, "steps": steps, **self._together(unit), **_masked(unit.mask)}
+                payload = {**_AT, "steps": steps, **self._together(unit), **self._letters.told(), **_masked(unit.mask)}
                 state = self._task("db_transaction", describe_all(unit), payload, ["Conflict", "Transient"])
+                more = self._caught(state, payload, unit.unit, list(walk_steps(list(unit.steps))))
                 state["Output"] = "{% $states.input %}"
-                chain.add(self._name(title(unit)), state)
+                chain.add(self._name(title(unit)), state, more=more)
             case Branch():
                 self._branch(chain, unit)
 
     def _inner(self, chain: Chain, step: StepSpec, mask: tuple[str, str] | None) -> State:
         """A Task inside a Map. A call that must wait leads through a Wait state back to itself."""
-        payload = {**_AT, **self._payload(step), **_masked(mask)}
+        payload = {**_AT, **self._payload(step), **self._letters.told(), **_masked(mask)}
         if step.writes():
             payload["locks"] = sorted(step.writes())
         state = self._task(folder_of(step), describe(step), payload, errors_of(step))
@@ -314,13 +350,27 @@ class Writer:
             ]
             comment = "The finished records are kept; the step goes on with the others"
             more[waits] = {"Type": "Wait", "Comment": comment, "Seconds": "{% $wait_s %}", "Next": name}
+        more |= self._caught(state, payload, step.id, [step])
         state["Output"] = "{% $states.input %}"
         chain.add(name, state, more=more)
         return state
 
+    def _caught(self, state: State, payload: State, unit: str, steps: list[StepSpec]) -> dict[str, State]:
+        """Where a Task leads whose function could not keep the records of a step aside itself; counts those it did."""
+        more: dict[str, State] = {}
+        if says_so(steps):
+            name = self._name(f"letters of {next(step.id for step in steps if says_so([step]))}")
+            state["Catch"] = [*state.get("Catch", ()), self._letters.catch(name, LAMBDA_ERRORS)]
+            asked = self._letters.payload(payload, unit, steps)
+            comment = "The records that are not through are kept aside; the chunk ends here"
+            more[name] = self._task(FOLDER, comment, asked, ["Transient"])
+            more[name] |= {"Output": self._letters.ending(), "End": True}
+        self._letters.count(state, steps)
+        return more
+
     def _branch(self, chain: Chain, branch: Branch) -> None:
         state = self._inner(chain, branch.step, branch.mask)
-        state["Assign"] = {branch.step.id: "{% $states.result.Payload %}"}
+        state["Assign"] = {branch.step.id: "{% $states.result.Payload %}", **state.get("Assign", {})}
         for name, units in branch.branches:
             inner = Chain()
             for unit in units:
@@ -383,8 +433,12 @@ def describe(step: StepSpec) -> str:
 
 def describe_all(transaction: Transaction) -> str:
     """One line for the console: what commits together."""
-    listed = ", ".join(f"{step.id} ({step.type})" for step in transaction.steps)
-    return f"One transaction: {listed}. All of it commits or rolls back together"
+    return f"One transaction: {listed(transaction)}. All of it commits or rolls back together"
+
+
+def listed(transaction: Transaction) -> str:
+    """Its steps, each with its type."""
+    return ", ".join(f"{step.id} ({step.type})" for step in transaction.steps)
 
 
 def title(transaction: Transaction) -> str:

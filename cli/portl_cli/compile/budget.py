@@ -10,12 +10,12 @@ from portl.errors import JobError
 from portl.jobs import Job
 from portl_cli.compile.lowering import lowered
 from portl_cli.compile.packaging import standing
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit
 
 BOUND_BYTES = 64 * 1024
 """A job that could pass this is refused; Step Functions ends an execution at 256 KiB where no Catch can see it."""
 RUN_BYTES = 100
-ROWS_BYTES = 200
+ROWS_BYTES = 400
 COUNT_BYTES = 6
 MAX_CHUNKS = 10_000
 
@@ -37,7 +37,7 @@ def budget(job: Job, segments: Iterable[Segment]) -> Budget:
     """
     sizes = [size for segment in segments for size in _sizes(job, segment)]
     largest, step = max(sizes, default=(0, ""))
-    result = MAX_CHUNKS * COUNT_BYTES if any(isinstance(each, Chunks) for each in segments) else 0
+    result = MAX_CHUNKS * COUNT_BYTES if any(isinstance(each, Chunks | Staged) for each in segments) else 0
     if largest > BOUND_BYTES:
         raise JobError(f'the step "{step}" takes {largest:,} bytes in the state machine, at most {BOUND_BYTES:,} are safe')
     return Budget(largest, step, result)
@@ -51,6 +51,8 @@ def _sizes(job: Job, segment: Segment | Unit) -> list[tuple[int, str]]:
             return [(_size(job, [segment]), segment.step.id)]
         case Transaction():
             return [(_size(job, [segment]), segment.unit)]
+        case Staged():
+            return [(_size(job, [segment.transaction]), segment.transaction.unit)]
         case Chunks():
             return [size for unit in segment.units for size in _sizes(job, unit)]
         case Branch() | Decision():

@@ -7,7 +7,7 @@ from typing import Any
 
 from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, walk_steps
 
-QUIET = {"sample", "save_as", "on_error", "sql_file"}
+QUIET = {"sample", "save_as", "sql_file"}
 """Fields that mean nothing to the function."""
 
 

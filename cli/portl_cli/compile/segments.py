@@ -79,6 +79,20 @@ class Chunks:
 
 
 @dataclass(frozen=True, slots=True)
+class Staged:
+    """A transaction whose records wait in a stage: its chunks fill it side by side, one commit makes rows of all of them."""
+
+    transaction: Transaction
+    concurrency: int
+    inline: bool = False
+
+    @property
+    def source(self) -> str:
+        """The id of the step (or Items) that made the records."""
+        return str(self.transaction.groups[0][0])
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A conditional outside a batch: a Task that evaluates, and a Choice."""
 
@@ -86,10 +100,14 @@ class Decision:
     branches: tuple[tuple[str, tuple[Segment, ...]], ...]
 
 
-Segment = Single | Transaction | Items | Chunks | Decision
+Segment = Single | Transaction | Staged | Items | Chunks | Decision
 
 CALLS_CONCURRENCY = 10
 """Chunks under way at once when no database step is among them, unless the batch says ``concurrency``."""
+
+
+STAGE_CONCURRENCY = 10
+"""Chunks that fill a stage at once, unless the batch says ``concurrency``: each holds a connection of the database."""
 
 
 class Segmenter:
@@ -136,8 +154,17 @@ class Segmenter:
                 source, items = self._source(group[0])
                 yield from items
             groups.append((source, group))
-        if groups:
+        if groups and self._job.transaction and self._job.transaction.staging:
+            yield self._staged(Transaction(tuple(groups)))
+        elif groups:
             yield Transaction(tuple(groups))
+
+    @staticmethod
+    def _staged(transaction: Transaction) -> Staged:
+        """Chunks fill the stage in any order: the commit goes by the records' own."""
+        told = [step.batch.concurrency for step in transaction.steps if step.batch and step.batch.concurrency]
+        inline = any(step.batch is not None and step.batch.mode == "inline" for step in transaction.steps)
+        return Staged(transaction, min(told) if told else STAGE_CONCURRENCY, inline)
 
     def _chunks(self, group: tuple[StepSpec, ...]) -> Iterator[Segment]:
         source, items = self._source(group[0])

@@ -102,7 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 <= length <= LONGEST_BODY:
             raise ValueError(f"a body of {length} bytes is refused")
-        return self.rfile.read(length)
+        content = self.rfile.read(length)
+        if len(content) < length:
+            raise ConnectionResetError("the caller went away in the middle of its request, which is none")
+        return content
 
     def _chunks(self) -> bytes:
         """RFC 9112, section 7.1: a size in hexadecimal, perhaps extensions, the data; then trailers until an empty line."""

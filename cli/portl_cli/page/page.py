@@ -17,6 +17,7 @@ from markupsafe import Markup
 from portl.values import redact
 from portl_cli.page import story, words
 from portl_cli.page.course import Course
+from portl_cli.page.letters import letter_lines
 from portl_cli.page.picture import OUTCOMES, picture
 
 PAGE = "index.html"
@@ -58,6 +59,7 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
     lines, before = story.log_lines(folder / "log.jsonl")
     output, output_before = story.tail(folder / "output.log", story.MOST_OUTPUT)
     chunks, more_chunks = story.troubled(course)
+    letters, more_letters = letter_lines(folder)
     word, tone = STATUS[str(ended["status"])]
     return _template().render(
         **_parts(),
@@ -74,6 +76,8 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
         waits=story.waits(definition, course) if definition else [],
         chunks=chunks,
         more_chunks=more_chunks,
+        letters=letters,
+        more_letters=more_letters,
         log=lines,
         log_before=before,
         log_steps=sorted({line.step for line in lines if line.step}),
@@ -85,8 +89,13 @@ def make_page(folder: Path, ended: Mapping[str, Any], course: Course) -> str:
 def _figures(ended: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
     """The numbers at the top."""
     found = [("took", words.duration(ended.get("seconds"))), ("records", words.count(ended.get("records") or 0))]
+    if ended.get("base"):
+        reused = sum((ended.get("reused") or {}).values())
+        found.append((f"reused of {ended['base']}", words.count(reused, "result")))
     found += [(f"rows of {table}", words.counts(counts)) for table, counts in (ended.get("tables") or {}).items() if counts]
     found += [(name, words.count(ended[name])) for name in ("calls", "invocations") if ended.get(name)]
+    if ended.get("dead_letters"):
+        found.append(("kept aside", words.count(sum(ended["dead_letters"].values()))))
     if course.children:
         found.append(("chunks", words.count(course.children)))
     transitions, usd = ended.get("transitions") or 0, ended.get("usd") or 0.0

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
 
+from portl.runs import FAILED
 from portl.values import redact
 from portl_cli.compile.picture import svg
 from portl_cli.page.course import Course, Visits
@@ -64,20 +65,25 @@ def _fill_state(group: ET.Element, state: str, visits: Visits | None, by_step: M
     _add_title(group, OUTCOMES[found])
     if visits is not None and visits.error and found != "waited":
         _add_title(group, short(visits.error, LONGEST_ERROR))
-    said = _said(kinds, visits, _records(group, state, by_step))
+    failed = sum(by_step.get(step, {}).get(FAILED, 0) for step in _own_steps(group, state))
+    said = _said(kinds, visits, _records(group, state, by_step), failed)
     text = next(child for child in group if child.tag == "text" and child.get("class") == "count")
     text.text = said if visits else OUTCOMES["none"]
 
 
 def _records(group: ET.Element, state: str, by_step: Mapping[str, Mapping[str, int]]) -> int:
     """How many records a state handled: those of its step, or the most that a step of its transaction did."""
+    return max(sum(by_step.get(step, {}).values()) for step in _own_steps(group, state))
+
+
+def _own_steps(group: ET.Element, state: str) -> set[str]:
+    """The step of a state, or those of its transaction."""
     inside = [each.get("data-step") for each in group.iter("g")] if "transaction" in group.get("class", "").split() else []
-    steps = [group.get("data-step") or state, *inside]
-    return max(sum(by_step.get(step or "", {}).values()) for step in steps)
+    return {step or "" for step in (group.get("data-step") or state, *inside)}
 
 
-def _said(kinds: list[str], visits: Visits | None, records: int) -> str:
-    """``3,500 records · 3.0 s``."""
+def _said(kinds: list[str], visits: Visits | None, records: int, failed: int) -> str:
+    """``3,500 records · 3.0 s``, and what was kept aside."""
     if visits is None:
         return ""
     if "wait" in kinds:
@@ -87,7 +93,8 @@ def _said(kinds: list[str], visits: Visits | None, records: int) -> str:
     how_many = count(visits.children, "chunk") if visits.children else count(records, "record") if records else ""
     wall = duration(visits.wall_s) if visits.last else ""
     again = f"{count(visits.retried)} retried" if visits.retried else ""
-    said = [part for part in (how_many, wall, again) if part]
+    aside = f"{count(failed)} kept aside" if failed else ""
+    said = [part for part in (how_many, wall, again, aside) if part]
     return " · ".join(said or [count(visits.entered, "time")])
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portl.runs import NEW_KEY
 from portl.values import redact
 from portl_cli.compile.picture.flow import Flow, Fork, Leaf, groups_of, is_transaction, read_flow, step_of
 from portl_cli.page.course import Course, Trouble, Visits
@@ -49,8 +48,9 @@ class StateLines:
 
 
 def state_lines(definition: Mapping[str, Any], course: Course, by_step: Mapping[str, Mapping[str, int]]) -> list[StateLines]:
-    """Every state with steps, in the order of the picture."""
-    return [_lines(leaf, course, by_step) for leaf in _leaves(read_flow(definition)) if _steps(leaf)]
+    """Every state with steps of the job, in the order of the picture."""
+    leaves = (leaf for leaf in _leaves(read_flow(definition)) if step_of(leaf.state).get("type") != "dead_letter")
+    return [_lines(leaf, course, by_step) for leaf in leaves if _steps(leaf)]
 
 
 def _leaves(flow: Flow) -> Iterator[Leaf]:
@@ -183,5 +183,5 @@ def _flat(value: Any) -> str:
 
 def parameters(run: Mapping[str, Any], course: Course) -> list[tuple[str, str]]:
     """The run's parameters as text, long ones cut: as they were given, or by their defaults."""
-    given = {name: value for name, value in (course.input or {}).items() if name != NEW_KEY}
+    given = {name: value for name, value in (course.input or {}).items() if not name.startswith("$")}
     return [(name, _flat(redact(value))[:MOST_PARAM]) for name, value in {**run.get("params", {}), **given}.items()]

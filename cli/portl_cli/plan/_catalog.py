@@ -18,7 +18,7 @@ class AnyColumns(dict[str, Any]):
         return True
 
     def __missing__(self, name: str) -> Any:
-        return SimpleNamespace(name=name, type="", not_null=False, filled=True)
+        return SimpleNamespace(name=name, type="", not_null=False, filled=True, default=None, increment=1)
 
 
 class Unseen:

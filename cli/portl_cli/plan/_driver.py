@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, walk_steps
-from portl.runs import NEW_KEY, keep_specs, use_effects
+from portl.runs import NEW_KEY, REPLAY, keep_specs, use_effects
 from portl.stores import open_store
 from portl.values import Unknown
 from portl_cli.compile import Compiled
@@ -24,6 +24,8 @@ from portl_cli.plan._samples import samples_of
 from portl_cli.plan._shown import shown
 
 RUN = "plan"
+APART = frozenset({"begin", "known", "merge", "commit"})
+"""Kinds of notes that stand where they are, even where a transaction is called as its only step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _walk(
 ) -> tuple[Notes, str | None]:
     """One way through the machine, and the run's key when the job says what it is."""
     machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=found.job.job)
-    keyed = found.job.run_key is not None and NEW_KEY not in params
+    keyed = REPLAY in params or (found.job.run_key is not None and NEW_KEY not in params)
     with tempfile.TemporaryDirectory(prefix="portl-plan-") as root, _logged(Path(root) / "log.jsonl"):
         keep_specs(open_store(root), found.specs)
         use_effects(PlanEffects(root, str(runs), notes, catalogs, keyed=keyed))
@@ -146,11 +148,15 @@ def _logged(file: Path) -> Iterator[None]:
 
 
 def _ordered(notes: list[Note]) -> Iterator[Note]:
-    """The steps as they first appear, each with its records in order."""
-    places: dict[tuple[str, bool], int] = {}
+    """The steps as they first appear, each with its records in order; what frames or ends a transaction apart from them."""
+    places: dict[tuple[str, str], int] = {}
     for note in notes:
-        places.setdefault((note["step"], note["kind"] == "commit"), len(places))
-    yield from sorted(notes, key=lambda note: (places[note["step"], note["kind"] == "commit"], _index(note)))
+        places.setdefault(_place(note), len(places))
+    yield from sorted(notes, key=lambda note: (places[_place(note)], _index(note)))
+
+
+def _place(note: Note) -> tuple[str, str]:
+    return note["step"], note["kind"] if note["kind"] in APART else ""
 
 
 def _index(note: Note) -> int:

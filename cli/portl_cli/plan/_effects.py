@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from portl.runs import (
     Intent,
     KeepRecords,
     Ledger,
+    Lot,
     Noted,
     Prepared,
     ReadRecords,
@@ -38,6 +39,7 @@ from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
 from portl_cli.plan._catalog import Catalogs, PlanConnections, Unseen
 from portl_cli.plan._notes import Notes
+from portl_cli.plan._staged import PlannedStage
 
 
 class PlanFolder(RunFolder):
@@ -61,6 +63,10 @@ class PlanFolder(RunFolder):
         """See RunFolder."""
         return self._runs.read_lines(name) if self._elsewhere(name) else super().read_lines(name)
 
+    def digest(self, name: str) -> str:
+        """See RunFolder."""
+        return self._runs.digest(name) if self._elsewhere(name) else super().digest(name)
+
     def exists(self, name: str) -> bool:
         """See RunFolder."""
         return self._runs.exists(name) if self._elsewhere(name) else super().exists(name)
@@ -76,6 +82,8 @@ class PlannedRun(Run):
     def scope(self) -> dict[str, Any]:
         """See Run."""
         run = {"id": Unknown.named("run.id"), "job": self.job, "started_at": Unknown.named("run.started_at")}
+        if self.origin is not None:
+            return {"params": self.params, "run": {**run, "started_at": self.started_at}, "now": self.now}
         return {"params": self.params, "run": run, "now": Unknown.named("now")}
 
     def idempotency_key(self, step_id: str, record: int | None) -> str | Unknown:
@@ -97,7 +105,7 @@ class PlanEffects:
 
     def run(self, run: Run) -> Run:
         """The run before it begins."""
-        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, self._keyed)
+        return PlannedRun(run.id, run.job, run.started_at, run.params, run.key, run.origin, self._keyed)
 
     def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
         """Connections that can be looked at only."""
@@ -127,12 +135,21 @@ class NotingExecutor:
 
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Takes the note."""
+        self._notes.add(self.described(intent, step_id=step_id, record=record))
+
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """See Executor."""
         request = None
         if isinstance(intent, Request):
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
         elif isinstance(intent, Statement):
             intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
-        self._notes.add(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+        found: dict[str, Any] = to_json(document(intent, step=step_id, record=record, outgoing=request))
+        return found
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:  # noqa: ARG002 - see Executor
+        """See Executor. Nothing is done that could be taken back."""
+        return nullcontext()
 
     @contextmanager
     def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:  # noqa: ARG002 - see Executor
@@ -142,6 +159,21 @@ class NotingExecutor:
         yield earlier or Unit(self._folder, "", done=False)
         self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
 
+    def knows(self, begin: Begin) -> bool:
+        """See portl.runs.Executor."""
+        database = self._connections.get(begin.connection)
+        if isinstance(database, Unseen) or not switched_on():
+            return False
+        return Ledger(database, self._run, begin.unit, begin.chunk).earlier() is not None
+
+    def stage(self, connection: str, lot: Lot) -> None:  # noqa: ARG002 - see portl.runs.Executor
+        """Remembers what would be staged."""
+        PlannedStage(self._notes, self._folder).put(lot)
+
+    def staged(self, begin: Begin) -> PlannedStage:  # noqa: ARG002 - see portl.runs.Executor
+        """See portl.runs.Executor."""
+        return PlannedStage(self._notes, self._folder)
+
     def _earlier(self, begin: Begin) -> Unit | None:
         """The unit's first answer. Of the work only the steps can be compared: a plan has not all of the records."""
         database = self._connections.get(begin.connection)
@@ -150,6 +182,8 @@ class NotingExecutor:
             return None
         work, at, run = row
         if work.partition(":")[0] != str(begin.work).partition(":")[0]:
+            if begin.again is not None and begin.again.repeatable:
+                return None
             raise Ledger(database, self._run, begin.unit, begin.chunk).other_work(run)
         self._notes.add({"step": begin.unit, "record": None, "kind": "known", "run": run})
         return earlier_unit(self._folder, at)

@@ -31,6 +31,7 @@ class Notes:
     taken: list[Note] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     other_ways: list[dict[str, str]] = field(default_factory=list)
+    staged: dict[str, set[int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, note: Note) -> None:

@@ -37,7 +37,7 @@ def plan_text(plan: Plan) -> Iterator[Line]:
     steps = {step.id: step for step in walk_steps(plan.job.steps)}
     inside = _branches(plan.job.steps)
     margin = ""
-    for step_id, group in groupby(plan.notes, key=lambda note: str(note["step"])):
+    for (step_id, _), group in groupby(plan.notes, key=lambda note: (str(note["step"]), _frames(note))):
         notes = list(group)
         kinds = {note["kind"] for note in notes}
         if "begin" in kinds:
@@ -64,6 +64,11 @@ def _names(plan: Plan, connection: str) -> list[str]:
 def _known(notes: list[Note]) -> Iterator[str]:
     for run in dict.fromkeys(str(note["run"]) for note in notes if note["kind"] == "known"):
         yield f"this work was done by {run}: every record is answered as it was then, and nothing is written again"
+
+
+def _frames(note: Note) -> str:
+    """What stands apart from a step's records, though a transaction may be called as its only step."""
+    return {"begin": "begin", "known": "begin", "commit": "commit"}.get(note["kind"], "")
 
 
 def _locks(note: Note) -> str:
@@ -131,6 +136,11 @@ def _statement(note: Note) -> Iterator[str]:
     yield "  ".join(values) or "no values"
 
 
+def _stage(note: Note) -> Iterator[str]:
+    named = zip(note["columns"], note["params"], strict=True)
+    yield "staged: " + "  ".join(f"{name}={shown(value)}" for name, value in named)
+
+
 def _invocation(note: Note) -> Iterator[str]:
     yield ("event " if note["event"] else "") + shown(note["payload"])
 
@@ -149,6 +159,10 @@ def _decide(note: Note) -> Iterator[str]:
     yield f"only the run can tell {branch}: both branches are shown" if isinstance(branch, Unknown) else str(branch)
 
 
+def _dead_letter(note: Note) -> Iterator[str]:
+    yield f"kept aside: {note['code']} {note['message']}"
+
+
 def _request(note: Note) -> Iterator[str]:
     query = "".join(f" {name}={shown(value)}" for name, value in (note.get("query") or {}).items())
     yield f"{note['method']} {note['url']}" + (f"  query{query}" if query else "")
@@ -161,9 +175,11 @@ def _request(note: Note) -> Iterator[str]:
 
 _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "statement": _statement,
+    "stage": _stage,
     "request": _request,
     "invocation": _invocation,
     "read": _read,
     "when": _when,
     "decide": _decide,
+    "dead_letter": _dead_letter,
 }

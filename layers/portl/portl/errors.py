@@ -87,6 +87,8 @@ class StepError(PortlError):
         self.outcome = outcome or self.default_outcome
         self.detail = detail or {}
         self.retry_after = retry_after
+        self.attempts = 0
+        """How often it was tried, the last time included; 0 when it failed before anything went out."""
 
     def at(self, place: Place) -> StepError:
         """The same error, its place filled in with what the caller knows."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portl_cli.compile.picture.canvas import Canvas
-from portl_cli.compile.picture.flow import Leaf, groups_of, is_transaction, step_of
+from portl_cli.compile.picture.flow import Leaf, groups_of, is_stage, is_transaction, step_of
 from portl_cli.compile.picture.style import tone_of
 from portl_cli.compile.picture.text import width, wrap
 
@@ -69,7 +69,8 @@ def _kind(leaf: Leaf) -> tuple[str, str]:
     kind = leaf.state["Type"]
     comment = str(leaf.state.get("Comment", ""))
     if kind == "Task":
-        return tone_of(str(step_of(leaf.state).get("type", ""))), comment.replace("$ {", "${")
+        tone = "db" if is_stage(leaf.state) else tone_of(str(step_of(leaf.state).get("type", "")))
+        return tone, comment.replace("$ {", "${")
     return "wait" if kind == "Wait" else "other", comment
 
 

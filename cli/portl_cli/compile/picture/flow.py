@@ -9,6 +9,8 @@ from typing import Any
 from portl.jobs import decode_spec
 
 State = Mapping[str, Any]
+MOST_ERRORS = 3
+"""Names of errors that the picture writes out."""
 _END = ""
 """Where every way ends; no state has this name."""
 
@@ -66,6 +68,11 @@ def read_flow(definition: State) -> Flow:
 def is_transaction(state: State) -> bool:
     """Whether a state commits several steps together."""
     return "unit" in _payload(state)
+
+
+def is_stage(state: State) -> bool:
+    """Whether a state puts a chunk's records aside for a transaction."""
+    return "stage" in _payload(state)
 
 
 def step_of(state: State) -> dict[str, Any]:
@@ -161,7 +168,12 @@ class _Reader:
         for catch in state.get("Catch", ()):
             flow = self._flow(catch["Next"], None, self._main)
             back = flow.jump == name
-            yield Side(" ".join(catch["ErrorEquals"]), Flow(flow.parts, None if back else flow.jump), back)
+            yield Side(_named(catch["ErrorEquals"]), Flow(flow.parts, None if back else flow.jump), back)
+
+
+def _named(errors: list[str]) -> str:
+    """The errors of a Catch: a long list would be wider than the picture."""
+    return " ".join(errors) if len(errors) <= MOST_ERRORS else f"{errors[0]} and {len(errors) - 1} more"
 
 
 def ways_of(state: State) -> list[tuple[str, str]]:

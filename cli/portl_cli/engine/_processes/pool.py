@@ -10,7 +10,7 @@ from portl_cli.engine._host import Answer, Failed, function_name, request_text, 
 from portl_cli.engine._processes.environment import STOPPED, Environment, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -80,6 +80,14 @@ class ProcessHost:
     def invoke(self, function: str, payload: Json) -> Answer:
         """Runs a function to its end, or kills it at its timeout."""
         return self._invoke(function, payload, 0)
+
+    def cool_down(self, functions: Iterable[str]) -> None:
+        """Ends the processes of these functions that wait for work: the next invocation starts cold."""
+        with self._lock:
+            waiting = [environment for name in functions for environment in self._idle.pop(name, ())]
+            self._environments.difference_update(waiting)
+        for environment in waiting:
+            environment.end()
 
     def stop(self) -> None:
         """Ends every invocation under way: its function gets KeyboardInterrupt and a moment to clean up."""

@@ -83,13 +83,13 @@ def failed(target: Target, error_type: str, message: str, stack: Sequence[str] =
     """The error for a function that answered an error document; ``stack`` is its stackTrace."""
     outcome = error_type if error_type in OUTCOMES and error_type != "RetryAfter" else "Permanent"
     code = "L101"
-    if error_type in ("Sandbox.Timedout", "Lambda.Unknown"):
+    if error_type in ("Sandbox.Timedout", "Lambda.Unknown", "Runtime.ExitError"):
         code, outcome = "L105", "Transient"
     text = f"{target.name} failed with {error_type}: {message}"
     detail: dict[str, Any] = {"function": target.name, "error_type": error_type, "error_message": message}
     if stack:
         detail["stack"] = [str(line).rstrip() for line in stack][-STACK_LINES:]
-    hint = "raise its timeout, or give it less to do" if code == "L105" else "mend the function, or what it is given"
+    hint = "raise its timeout or memory, or give it less to do" if code == "L105" else "mend the function, or what it is given"
     return FunctionError(text, code=code, hint=hint, outcome=outcome, detail=detail)
 
 

@@ -26,6 +26,12 @@ class PostgresSpec(_Spec):
     sslmode: SslMode | None = Field(default=None, description="As libpq has it; verify-full off loopback when not told.")
     sslrootcert: str | None = Field(default=None, description="The file of the authority that signed the server's certificate.")
     connect_timeout_s: float = Field(default=10, gt=0, le=120, description="In seconds.")
+    idle_in_transaction_session_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        le=900,
+        description="The server ends a transaction whose writer was silent for so long.",
+    )
 
 
 class HttpSpec(_Spec):

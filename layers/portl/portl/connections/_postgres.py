@@ -10,16 +10,17 @@ import os
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.exceptions
-from pg8000.converters import make_params
+from pg8000.converters import make_param, make_params
 from pg8000.core import IN_TRANSACTION, CoreConnection
 
+from portl.connections._copy import copy_blocks
 from portl.connections._models import PostgresSpec, SslMode
 from portl.connections._postgres_errors import connection_lost, database_error
 from portl.errors import DatabaseError
@@ -29,8 +30,12 @@ PREPARED = 64
 
 _TABLE = """
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod)::text, a.attnotnull,
-       a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> ''
-FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+       a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '',
+       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+       (SELECT CASE WHEN q.seqcycle THEN 0 ELSE sign(q.seqincrement) END FROM pg_sequence q WHERE a.attidentity <> ''
+        AND q.seqrelid = pg_get_serial_sequence(a.attrelid::regclass::text, a.attname::text)::regclass)::int
+FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 
 
@@ -45,12 +50,17 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. ``filled`` says that the database gives it a value when the statement does not."""
+    """A column of a table. ``filled`` says that the database gives it a value when the statement does not.
+
+    ``default`` is the expression that does, ``increment`` how an identity counts (0: it begins anew at its end).
+    """
 
     name: str
     type: str
     not_null: bool
     filled: bool
+    default: str | None = None
+    increment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,32 @@ class PostgresConnection:
         found = tuple(column["name"] for column in context.columns or ())
         return Rows(found, list(context.rows or ()), context.row_count)
 
+    def copy(self, sql: str, records: Iterable[Sequence[Any]]) -> None:
+        """Runs ``COPY … FROM STDIN`` with the records, each value as ``execute`` would bind it.
+
+        Raises:
+            DatabaseError: as ``execute``; ``detail["copy_line"]`` counts the records from 1 to the one that was refused.
+        """
+        blocks = copy_blocks(records, lambda value: make_param(self._raw.py_types, _bound(value)))
+        try:
+            self._raw.execute_unnamed(sql, stream=blocks)
+        except pg8000.exceptions.DatabaseError as problem:
+            raise database_error(problem, sql, (), ()) from problem
+        except (pg8000.exceptions.InterfaceError, OSError, EOFError) as problem:
+            self._drop()
+            raise connection_lost(problem, sql) from problem
+        except BaseException:
+            self._drop()
+            raise
+
+    def reader(self, table: str, column: str) -> Callable[[str], Any]:
+        """What makes of a column's text the value that ``execute`` would answer."""
+        from portl.connections._sql_text import quote_identifier
+
+        _, _, readers = self._prepare(f"SELECT {quote_identifier(column)} FROM {quote_identifier(table)}")  # noqa: S608 - quoted
+        found: Callable[[str], Any] = readers[0]
+        return found
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """READ COMMITTED; commits at the end, rolls back on any exception."""
@@ -154,6 +190,30 @@ class PostgresConnection:
             text = "the transaction was ended by a statement inside it: what was written before that is committed"
             raise DatabaseError(text, code="D111", hint="leave COMMIT and ROLLBACK out of what the job calls")
         self.execute("COMMIT")
+
+    def limit(self, *, statement_s: float, idle_s: float | None) -> None:
+        """Bounds the open transaction: how long a statement may take, and how long the server waits for the next one.
+
+        ``idle_s`` None is what the connection says. A writer that was frozen or cut off holds its locks no longer than that.
+        """
+        idle = self._spec.idle_in_transaction_session_timeout_s if idle_s is None else idle_s
+        limits = {"statement_timeout": statement_s, "idle_in_transaction_session_timeout": idle}
+        for name, seconds in limits.items():
+            self.execute("SELECT set_config($1, $2, true)", (name, str(max(1, int(seconds * 1000)))))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: any error takes back what was done within, and comes through; the transaction goes on.
+
+        https://www.postgresql.org/docs/current/sql-savepoint.html
+        """
+        self.execute("SAVEPOINT portl_record")
+        try:
+            yield
+        except Exception:
+            self.execute("ROLLBACK TO SAVEPOINT portl_record")
+            raise
+        self.execute("RELEASE SAVEPOINT portl_record")
 
     def table(self, name: str) -> dict[str, Column]:
         """A table's columns by name, read once.

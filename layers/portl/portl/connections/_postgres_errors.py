@@ -11,6 +11,8 @@ from portl.values import shortened
 
 SHOWN = 200
 _PARAMETER = re.compile(r"parameter \$(\d+)")
+_COPY = re.compile(r"^COPY [^\n]*?, line (\d+)(?:, column ([^\n]+?)(?:: |$))?", re.MULTILINE)
+"""https://www.postgresql.org/docs/current/sql-copy.html: the context of an error in a COPY."""
 _VALUE = re.compile(r': "((?:[^"]|"")*)"')
 
 _BY_STATE: tuple[tuple[str, str, str, str], ...] = (
@@ -18,6 +20,7 @@ _BY_STATE: tuple[tuple[str, str, str, str], ...] = (
     ("40P01", "D106", "Conflict", "another transaction was in the way; it is tried again"),
     ("55P03", "D106", "Conflict", "another transaction holds the lock; it is tried again"),
     ("57014", "D108", "Permanent", "the time was up: write transaction.scope: chunk, or smaller batches"),
+    ("25P03", "D102", "Transient", "the writer was silent for too long, its transaction is rolled back; it is tried again"),
     ("57P", "D109", "Transient", "the server is going down or coming up; it is tried again"),
     ("53", "D109", "Transient", "the server is short of something: connections, memory or disk"),
     ("08", "D102", "Transient", "the connection was lost; it is tried again"),
@@ -38,7 +41,8 @@ def database_error(problem: Exception, sql: str, params: Sequence[Any], columns:
         ((code, outcome, hint) for start, code, outcome, hint in _BY_STATE if state.startswith(start)),
         ("D199", "Permanent", fields.get("H", "look at the server's message")),
     )
-    column = fields.get("c") or _refused_column(fields, params, columns)
+    copied = _COPY.search(fields.get("W", ""))
+    column = fields.get("c") or (copied[2] if copied else None) or _refused_column(fields, params, columns)
     text = fields.get("M", "")
     if column and f'"{column}"' not in text:
         text = f"{column}: {text}"
@@ -50,6 +54,7 @@ def database_error(problem: Exception, sql: str, params: Sequence[Any], columns:
         "sqlstate": state,
         "constraint": fields.get("n"),
         "table": fields.get("t"),
+        "copy_line": int(copied[1]) if copied else None,
     }
     detail = {name: value for name, value in detail.items() if value not in (None, "", [])}
     return DatabaseError(text, code=code, hint=hint, outcome=outcome, place=Place(column=column), detail=detail)

@@ -22,6 +22,7 @@ from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
+    CALLS,
     DATABASES,
     Arrangement,
     arrange,
@@ -34,6 +35,7 @@ from portl.jobs._transactions import (
 )
 
 __all__ = [
+    "CALLS",
     "CODES",
     "CONDITION",
     "DATABASES",

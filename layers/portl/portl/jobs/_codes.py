@@ -197,6 +197,13 @@ CODES: dict[str, Code] = {
         "_rules/functions.py",
     ),
     "J215": Code(
+        "a step that has no records would keep one aside",
+        "on_error: dead_letter keeps aside the record whose step failed. A step without a batch goes over no records: when it "
+        "fails, there is nothing that the run could go on with.",
+        "Leave on_error out, or give the step a batch.",
+        "_rules/dead_letters.py",
+    ),
+    "J216": Code(
         "a batch goes over records that are made in a branch",
         "Rows of a csv.read or a db.query_many are read in chunks, and the state machine names the step that made them. Behind "
         "a conditional it is not known whether that step ran, or which of two that share a save_as.",
@@ -248,6 +255,20 @@ CODES: dict[str, Code] = {
         "folder would not be part of what is deployed.",
         "Put the file into the job's folder and name it by its path from there.",
         "_rules/steps.py",
+    ),
+    "J309": Code(
+        "a record cannot be kept aside inside one transaction for all records",
+        "transaction.scope: db promises all records or none. A record that is left out would break that promise.",
+        "Leave on_error out, or write transaction.scope: chunk: each chunk then commits without the records kept aside.",
+        "_rules/dead_letters.py",
+    ),
+    "J310": Code(
+        "a transaction cannot be staged",
+        "With staging the records of all chunks wait in a stage, and the commit makes rows of them set by set. That comes to "
+        "the same as going record by record only for db.upsert and db.insert steps over the same records, each into a table "
+        "of its own, none of which needs what another one wrote.",
+        "Leave staging out, or write scope: chunk, which commits chunk by chunk.",
+        "_rules/staging.py",
     ),
     "J401": Code(
         "this version cannot do that yet",

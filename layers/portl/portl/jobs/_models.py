@@ -11,7 +11,7 @@ from portl.jobs._diagnostics import Diagnostic, closest
 from portl.jobs._schema import CONDITION, defined_as
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
-RESERVED = frozenset({"wait_s", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
+RESERVED = frozenset({"wait_s", "dead_letters", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
 
 
 class Strict(BaseModel):
@@ -63,7 +63,10 @@ class Transaction(Strict):
     external: Literal["inline"] | None = Field(
         default=None, description="inline calls APIs and functions while the transaction is open."
     )
-    staging: bool = Field(default=False, description="Not in this version.")
+    staging: bool = Field(
+        default=False,
+        description="For scope: db: chunks fill a stage side by side, and one set-based commit makes rows of all records.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ class StepSpec(Strict):
     batch: Batch | None = Field(default=None, description="The records the step goes over; without it, it is done once.")
     retry: Retry | None = Field(default=None, description="How often a record is tried.")
     timeout_s: float | None = Field(default=None, gt=0, le=840, description="How long a call may take, in seconds.")
-    on_error: Literal["fail", "dead_letter"] = Field(default="fail", description="What happens when a record fails for good.")
+    on_error: Literal["fail", "dead_letter"] = Field(
+        default="fail", description="fail ends the run; dead_letter keeps the record aside."
+    )
     sample: Any = Field(default=None, description="What a dry run takes for the result.")
 
     connects_to: ClassVar[str | None] = None
@@ -123,6 +128,10 @@ class StepSpec(Strict):
     def writes(self) -> frozenset[str]:
         """The tables this step writes."""
         return frozenset()
+
+    def repeatable(self) -> bool:
+        """Whether what the step writes is the same when it is written twice."""
+        return False
 
     def runs_sql(self) -> bool:
         """Whether SQL of the job's own is run, which may read any table."""

@@ -1,14 +1,16 @@
 """How a function does its part of a run: the handler, results by reference, intents and their executor."""
 
-from portl.runs._begin import NEW_KEY, Run, read_params
+from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
 from portl.runs._drivers import Load, run_step
-from portl.runs._effects import Effects, Executor, LiveEffects, use_effects
+from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
+from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
+    Again,
     Begin,
     CallKey,
     Commit,
@@ -16,35 +18,65 @@ from portl.runs._intents import (
     Intent,
     Invocation,
     KeepRecords,
+    Merge,
     Noted,
     ReadRecords,
     Request,
+    SetAside,
+    Stage,
     Statement,
     document,
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._letters import FAILED, Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
+from portl.runs._reuse import REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
+from portl.runs._stage_driver import run_stage
+from portl.runs._staged import (
+    INDEX,
+    INSERTED,
+    LOST,
+    STAGE,
+    UNCHANGED,
+    UPDATED,
+    Keyed,
+    Lot,
+    Stageable,
+    StagedWrite,
+)
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
-from portl.runs._transaction import REPLAYED, run_transaction, single_step
-from portl.runs._units import Unit, earlier_unit
+from portl.runs._unit_task import run_commit, run_transaction, single_step
+from portl.runs._units import REPLAYED, Unit, earlier_unit
 
 __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
+    "FAILED",
+    "INDEX",
+    "INSERTED",
+    "LOST",
     "MAX_CHUNKS",
     "NEW_KEY",
     "OUTBOX",
     "PER_RECORD",
+    "REPLAY",
     "REPLAYED",
+    "RESUME",
+    "REUSED",
     "SPECS",
     "SPEC_REFERENCE",
+    "STAGE",
+    "UNCHANGED",
+    "UPDATED",
+    "Again",
     "Begin",
     "CallKey",
     "Commit",
@@ -54,13 +86,18 @@ __all__ = [
     "Intent",
     "Invocation",
     "KeepRecords",
+    "Keyed",
     "LambdaContext",
     "Ledger",
+    "Letter",
     "LiveEffects",
     "Load",
+    "Lot",
+    "Merge",
     "Noted",
     "Prepared",
     "ReadRecords",
+    "Remaining",
     "Request",
     "Rows",
     "RowsReader",
@@ -68,23 +105,38 @@ __all__ = [
     "Run",
     "RunFolder",
     "Scope",
+    "SetAside",
+    "Stage",
+    "Stageable",
+    "Staged",
+    "StagedWrite",
     "Statement",
     "StepType",
     "Task",
     "Unit",
+    "base_params",
+    "check_key",
+    "chunk_letters",
     "document",
     "earlier_unit",
     "handle",
     "is_there",
+    "keep_letters",
     "keep_specs",
+    "letters_name",
     "log",
     "outgoing_of",
     "prepare_outbox",
+    "read_base",
+    "read_letters",
     "read_params",
     "read_records",
+    "run_commit",
+    "run_stage",
     "run_step",
     "run_transaction",
     "scaled",
+    "set_chunk_aside",
     "single_step",
     "switched_on",
     "use_effects",

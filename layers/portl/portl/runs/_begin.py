@@ -12,10 +12,10 @@ from typing import Any
 from portl.errors import RunError, TemplateError
 from portl.jobs import Param, closest
 from portl.runs._folder import RunFolder
+from portl.runs._origin import REPLAY, RESUME, RUN_FILE, Origin, read_base
 from portl.stores import checksum
 from portl.values import Unknown, compile_value
 
-RUN_FILE = "run.json"
 NEW_KEY = "$new_key"
 """In an execution's input beside the parameters: true makes the run new work, whatever its run_key says."""
 
@@ -29,6 +29,7 @@ class Run:
     started_at: str
     params: dict[str, Any]
     key: str
+    origin: Origin | None = None
 
     @property
     def now(self) -> datetime:
@@ -51,23 +52,76 @@ def begin_run(folder: RunFolder, started_at: str, given: Any, begin: Mapping[str
     """Checks the parameters, keeps ``run.json`` and answers the run.
 
     Raises:
-        RunError: R101 a parameter is missing, R102 of the wrong type, R103 unknown; R105 run_key cannot be worked out.
+        RunError: R101 a parameter is missing, R102 of the wrong type, R103 unknown; R105 run_key cannot be worked out;
+            R151 to R154 it is told to go on from a run that it cannot go on from.
     """
     declared = {name: Param.model_validate(spec) for name, spec in begin.get("params", {}).items()}
     texts = dict(given or {})
-    anew = texts.pop(NEW_KEY, False)
+    anew, mark, replay = texts.pop(NEW_KEY, False), texts.pop(RESUME, None), texts.pop(REPLAY, None)
+    if mark is not None or replay is not None:
+        return _go_on(folder, started_at, replay or mark, (declared, texts), begin)
     params = read_params(declared, texts)
-    key = _key(begin.get("run_key"), params)
-    key = f"{key} anew {folder.run_id}" if key and anew else key or folder.run_id
+    said = _key(begin.get("run_key"), params)
+    key = f"{said} anew {folder.run_id}" if said and anew else said or folder.run_id
     run = Run(folder.run_id, begin["job"], started_at, params, key)
-    folder.write(RUN_FILE, {"job": run.job, "started_at": started_at, "params": params, "key": key})
+    return _kept(folder, run, said, started_at)
+
+
+def _go_on(
+    folder: RunFolder,
+    began_at: str,
+    mark: Mapping[str, Any],
+    params: tuple[Mapping[str, Param], Mapping[str, Any]],
+    begin: Mapping[str, Any],
+) -> Run:
+    base = read_base(folder, str(mark["run"]), begin["job"])
+    taken = base_params(*params, base, str(mark["run"]))
+    if "picks" not in mark:
+        check_key(begin.get("run_key"), taken, base, str(mark["run"]))
+    run = Run(folder.run_id, begin["job"], base["started_at"], taken, base["key"], Origin.told(mark, base))
+    return _kept(folder, run, base.get("run_key", ""), began_at)
+
+
+def check_key(run_key: str | None, params: Mapping[str, Any], base: Mapping[str, Any], run_id: str) -> None:
+    """Refuses a run that is to go on from ``run_id``, whose ``run.json`` is ``base``, and would be other work.
+
+    Raises:
+        RunError: R153, the job's ``run_key`` comes to something else now; R105, it cannot be worked out.
+    """
+    said, earlier = _key(run_key, params), base.get("run_key")
+    if said and earlier and said != earlier:
+        text = f"the run key is {said!r} now and was {earlier!r} in {run_id}: this is other work"
+        raise RunError(text, code="R153", hint="run it without --resume, or give it the very input of that run")
+
+
+def base_params(
+    declared: Mapping[str, Param], texts: Mapping[str, Any], base: Mapping[str, Any], run_id: str
+) -> dict[str, Any]:
+    """The parameters of a run that goes on: those of the run it goes on from, ``base`` being its ``run.json``.
+
+    Raises:
+        RunError: R154, a parameter is given anew with another value; R101 to R103 as ``read_params``.
+    """
+    earlier = {name: value for name, value in base["params"].items() if name in declared and value is not None}
+    params = read_params(declared, {**earlier, **texts})
+    for name in texts:
+        if name in base["params"] and params[name] != base["params"][name]:
+            text = f'the parameter "{name}" was {base["params"][name]!r} in {run_id}, and its work is gone on with as it was'
+            raise RunError(text, code="R154", hint="leave it out, or run the job without --resume")
+    return params
+
+
+def _kept(folder: RunFolder, run: Run, said: str, began_at: str) -> Run:
+    document = {"job": run.job, "started_at": run.started_at, "params": run.params, "key": run.key, "run_key": said}
+    origin = {"began_at": began_at, "base": run.origin.base, "origin": run.origin.to_json()} if run.origin else {}
+    folder.write(RUN_FILE, document | origin)
     return run
 
 
 def load_run(folder: RunFolder) -> Run:
     """The run that ``begin_run`` kept."""
     kept = folder.read(RUN_FILE)
-    return Run(folder.run_id, kept["job"], kept["started_at"], kept["params"], kept["key"])
+    return Run(folder.run_id, kept["job"], kept["started_at"], kept["params"], kept["key"], Origin.of(kept.get("origin")))
 
 
 def read_params(declared: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:

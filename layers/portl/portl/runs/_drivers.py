@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from portl.errors import Place, RetryAfter, StepError
+from portl.errors import RetryAfter, StepError
 from portl.jobs import StepSpec
+from portl.runs._asked import Asked
+from portl.runs._fingerprint import fingerprint, fingerprint_once
+from portl.runs._intents import Intent, SetAside
+from portl.runs._letters import (
+    FAILED,
+    FAILED_BEFORE,
+    Addressed,
+    Letter,
+    chunk_letters,
+    is_set_aside,
+    keep_letters,
+    request_of,
+    says_dead_letter,
+    set_aside,
+)
 from portl.runs._progress import Progress
-from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
+from portl.runs._records import (
+    LEFT_OUT,
+    SLEPT_S,
+    WAITED_S,
+    Node,
+    Tally,
+    carry_out,
+    chosen,
+    make_node,
+    masked,
+    planned,
+    record_scope,
+    takes,
+)
+from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
+from portl.runs._reuse import REUSED, answered, find_partial, partial_name, partial_pointer, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -18,24 +49,33 @@ from portl.runs._task import Task
 CALLS_AT_ONCE = 8
 """Calls of one chunk under way together, unless the step says ``concurrency``."""
 TIME_MARGIN_S = 10.0
-"""A chunk stops taking new records this long before its function would be stopped."""
+"""A chunk stops taking new records this long before its function would be stopped, or at two thirds of a shorter time."""
 
 
 def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
     """Runs a step that is no database step: once, or for every record of the Task's chunk."""
+    as_it_was = taken(task)
+    if as_it_was is not None:
+        return as_it_was
     node = make_node(task.step, task, lambda _: step_type)
-    if task.rows is None:
+    rows = task.rows
+    if rows is None:
         return _once(task, node)
-    return Chunk(task, node, task.rows).run()
+    work = fingerprint(task)
+    return answered(task, work, lambda: Chunk(task, node, rows, work).run())
 
 
 def _once(task: Task, node: Node) -> dict[str, Any]:
-    steps = task.view(None)
-    scope = task.scope(steps)
-    result = perform(node, scope, task.executor, None) if chosen(node, scope, task.executor, None) else None
+    scope = task.scope(task.view(None))
+    intent = planned(node, scope, None) if chosen(node, scope, task.executor, None) else None
+    return answered(task, fingerprint_once(task, intent), lambda: _do_once(task, node, intent))
+
+
+def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
+    result = None if intent is None else carry_out(node, intent, task.executor, None, most_slept=SLEPT_S)
     task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
-    tally.counts[node.prepared.outcome(result) if result is not None else "left out"] += 1
+    tally.counts[node.prepared.outcome(result) if result is not None else LEFT_OUT] += 1
     tally.keep(task.folder, None, node.spec.id)
     if node.branches and result is not None:
         return {"branch": task.executor.way(result["branch"], step_id=node.spec.id)}
@@ -52,48 +92,80 @@ def answer_of(spec: StepSpec, result: Any) -> dict[str, Any]:
 class Chunk:
     """One step over one chunk. What is finished is kept when it cannot go on, so that it is never done twice."""
 
-    def __init__(self, task: Task, node: Node, rows: Rows) -> None:
+    def __init__(self, task: Task, node: Node, rows: Rows, work: str) -> None:
         self._task, self._node, self._rows = task, node, rows
         self._source: RowsReader = task.source(rows)
         self._number = task.chunk or 0
         self._first = self._number * rows.size
-        self._kept = f"partial/{node.spec.id}/{self._number:05d}.jsonl"
+        self._kept = partial_name(node.spec.id, self._number, work)
         self._executor = task.executor
+        self._margin = min(TIME_MARGIN_S, task.remaining() / 3)
         self._progress = Progress([node.spec.id], task.chunk, rows.count)
         self._done: dict[int, Any] = {}
+        self._origin = ""
+        self._before = set_aside(task.folder, task.groups[0].after, self._number, writer=task.letters_by)
+        self._letters: dict[int, Letter] = {}
+        self._asked = Asked(task, node.spec.id, self._first)
 
     def run(self) -> dict[str, Any]:
         """Does what is left of the chunk and answers counts.
 
         Raises:
-            StepError: of the first record that failed.
+            StepError: of the first record that failed and is not kept aside.
             RetryAfter: time runs short; the rest is for the next call.
         """
         self._done = dict(self._earlier())
+        self._letters = self._earlier_letters()
         try:
             self._go()
         except (StepError, RetryAfter, KeyboardInterrupt):
+            self._keep_letters()
             self._task.folder.write_lines(self._kept, [[idx, self._done[idx]] for idx in sorted(self._done)])
+            self._task.folder.write(partial_pointer(self._node.spec.id, self._number), self._kept)
+            self._asked.keep(self._kept)
             raise
         records = self._source.part(self._number)
         results = [self._done.get(self._first + at) for at in range(len(records))]
+        self._keep_letters()
         self._task.folder.write_lines(part_name(self._node.spec.id, self._number), results)
+        self._asked.keep(part_name(self._node.spec.id, self._number))
         self._task.folder.delete(self._kept)
         self._progress.end(len(results))
         return self._answer(results)
 
     def _earlier(self) -> list[list[Any]]:
-        return self._task.folder.read_lines(self._kept) if self._task.folder.exists(self._kept) else []
+        found = find_partial(self._task, self._kept)
+        if found:
+            self._origin = found.split("/")[1] if found != self._kept else ""
+            lines = self._task.folder.read_lines(found)
+            self._asked.reused |= {idx for idx, result in lines if result is not None and found != self._kept}
+            return lines
+        return [[*each] for each in others(self._task, self._rows, self._node.spec.id, self._number).items()]
+
+    def _earlier_letters(self) -> dict[int, Letter]:
+        """The letters of what is finished. One of a record that is not will be made anew, or not."""
+        if not (self._done and says_dead_letter(self._node.spec)):
+            return {}
+        run = self._origin and f"/{self._origin}/"
+        found = chunk_letters(self._task.folder, self._node.spec.id, self._number, run)
+        return {letter["record"]: letter for letter in found if letter["record"] in self._done}
+
+    def _keep_letters(self) -> None:
+        if says_dead_letter(self._node.spec):
+            keep_letters(self._task.folder, self._node.spec.id, self._number, self._letters.values())
 
     def _answer(self, results: list[Any]) -> dict[str, Any]:
         tally = Tally()
-        tally.counts.update(self._node.prepared.outcome(each) for each in results if each is not None)
-        left_out = sum(each is None for each in results)
-        if left_out:
-            tally.counts["left out"] = left_out
+        outcome, reused = self._node.prepared.outcome, self._asked.reused
+        found = [(idx, each) for idx, each in enumerate(results, self._first) if self._task.picks_record(idx)]
+        tally.counts.update(REUSED if idx in reused else outcome(each) for idx, each in found if each is not None)
+        failed, before = len(self._letters), sum(map(self._task.picks_record, self._before))
+        results = [each for _, each in found]
+        left_out = sum(each is None for each in results) - failed - before
+        tally.counts.update(+Counter({FAILED: failed, FAILED_BEFORE: before, LEFT_OUT: left_out}))
         tally.keep(self._task.folder, self._task.chunk, self._node.spec.id)
         branches = {name: sum(takes(each, name) for each in results) for name in self._node.branches}
-        return {"records": len(results), "failed": 0, **branches}
+        return {"records": len(results), "failed": failed, **branches}
 
     def _go(self) -> None:
         workers = getattr(self._node.spec, "concurrency", None) or CALLS_AT_ONCE
@@ -107,17 +179,17 @@ class Chunk:
     def _pending(self) -> Iterator[tuple[int, dict[str, Any]]]:
         steps = self._task.view(self._rows)
         base = self._task.scope(steps)
-        inside = masked(self._task, steps, self._rows)
+        inside = masked(self._task, steps, self._rows, self._task.mask)
         batch = self._node.spec.batch
         alias = batch.alias if batch else "row"
         for at, record in enumerate(self._source.part(self._number)):
             idx = self._first + at
             if idx in self._done:
                 continue
-            if self._task.remaining() < TIME_MARGIN_S:
+            if self._task.remaining() < self._margin:
                 raise RetryAfter("1")
             scope = record_scope(base, alias, record, idx)
-            if inside(idx) and self._chosen(scope, idx):
+            if idx not in self._before and inside(idx) and self._chosen(scope, idx):
                 yield idx, scope
             else:
                 self._done[idx] = None
@@ -126,17 +198,27 @@ class Chunk:
         try:
             return chosen(self._node, scope, self._executor, idx)
         except StepError as problem:
-            raise self._placed(problem, idx) from problem
+            self._set_aside(problem, idx, None)
+            return False
 
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
-            return perform(self._node, scope, self._executor, idx)
+            intent = planned(self._node, scope, idx)
+            return self._asked.answer(
+                idx, intent, lambda: carry_out(self._node, intent, self._executor, idx, most_slept=WAITED_S)
+            )
         except StepError as problem:
-            raise self._placed(problem, idx) from problem
+            self._set_aside(problem, idx, scope)
+            return None
 
-    def _placed(self, problem: StepError, idx: int) -> StepError:
-        place = Place(step=self._node.spec.id, record=idx, line=self._source.line(idx), file=self._rows.file or None)
-        return problem.at(place)
+    def _set_aside(self, problem: StepError, idx: int, scope: Mapping[str, Any] | None) -> None:
+        """Makes a letter of a record that failed, or raises its error, placed; no scope: nothing was to go out yet."""
+        step_id, addressed = self._node.spec.id, Addressed(self._source, self._rows, self._task.folder.run_id)
+        if not is_set_aside(self._node.spec, problem, waits=True):
+            raise problem.at(addressed.place(idx, step_id))
+        request = request_of(self._node, scope, self._executor, idx) if scope is not None else None
+        self._letters[idx] = addressed.letter(problem, step=step_id, record=idx, **{"from": step_id, "request": request})
+        self._executor.note(SetAside(problem.code, problem.message), step_id=step_id, record=idx)
 
     def _at_once(self, workers: int) -> None:
         """At most ``workers`` records under way; the first failure stops the intake and lets the others finish."""
@@ -152,12 +234,14 @@ class Chunk:
                         self._collect(under_way, failures)
                 while under_way:
                     self._collect(under_way, failures)
-            except BaseException:
+            except BaseException as ended:
                 pool.shutdown(wait=True, cancel_futures=True)
                 self._drain(under_way, failures)
+                if isinstance(ended, KeyboardInterrupt):
+                    self._forget_letters(under_way.values())
                 raise
         if failures:
-            raise failures[min(failures)]
+            raise _first(failures)
 
     def _collect(self, under_way: dict[Future[Any], int], failures: dict[int, StepError]) -> None:
         finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -170,6 +254,12 @@ class Chunk:
             if not future.cancelled():
                 self._settle(future, idx, failures)
 
+    def _forget_letters(self, indexes: Iterable[int]) -> None:
+        """What was under way when the run was interrupted was cut off and has not failed: it is done again."""
+        for idx in indexes:
+            if self._letters.pop(idx, None) is not None:
+                del self._done[idx]
+
     def _settle(self, future: Future[Any], idx: int, failures: dict[int, StepError]) -> None:
         problem = future.exception()
         if isinstance(problem, StepError):
@@ -178,6 +268,15 @@ class Chunk:
             raise problem
         else:
             self._done[idx] = future.result()
+
+
+def _first(failures: Mapping[int, StepError]) -> StepError:
+    """The failure that decides: one that waiting would not mend, else the longest wait that was asked for, else the first."""
+
+    def rank(idx: int) -> tuple[bool, float, int]:
+        return failures[idx].outcome != "Permanent", -(failures[idx].retry_after or 0), idx
+
+    return failures[min(failures, key=rank)]
 
 
 Load = Callable[[str], StepType]

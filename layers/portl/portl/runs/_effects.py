@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -11,9 +12,27 @@ from portl.runs._begin import Run
 from portl.runs._executor import LiveExecutor
 from portl.runs._folder import RunFolder, runs_root
 from portl.runs._intents import Begin, Intent, Noted
+from portl.runs._rows import Rows
+from portl.runs._staged import Lot, Stageable
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit
 from portl.values import Unknown
+
+
+class Staged(Protocol):
+    """What waits in the stages of one unit."""
+
+    def counts(self, step_ids: Sequence[str], records: int) -> dict[str, tuple[int, int]]:
+        """By step how many records were left out and how many skipped. Raises RunError R115 where records are missing."""
+        ...
+
+    def merge(self, at: int, step_id: str, prepared: Stageable, rows: Rows, done: Callable[[int], None]) -> Counter[str]:
+        """Makes rows of step number ``at``, keeps the results and answers what the records came to. Raises StepError."""
+        ...
+
+    def drop(self) -> None:
+        """They are not needed any more when the transaction commits."""
+        ...
 
 
 class Executor(Protocol):
@@ -31,12 +50,32 @@ class Executor(Protocol):
         """Is told of an intent once, before its first attempt."""
         ...
 
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """The intent in full, as a document, secrets masked."""
+        ...
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:
+        """Inside a transaction: what is done within goes by itself when an error comes through, and the rest stays."""
+        ...
+
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """Makes one attempt and answers the step's result, JSON. Raises StepError."""
         ...
 
     def transaction(self, begin: Begin, seconds: float) -> AbstractContextManager[Unit]:
         """A transaction that commits at the end; its statements have so many seconds. What is ``done`` is not done again."""
+        ...
+
+    def knows(self, begin: Begin) -> bool:
+        """Whether the unit's work was done before, so that nothing need be staged for it."""
+        ...
+
+    def stage(self, connection: str, lot: Lot) -> None:
+        """Puts a chunk's records into the unit's stages. Raises StepError."""
+        ...
+
+    def staged(self, begin: Begin) -> Staged:
+        """The unit's stages, inside its transaction."""
         ...
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from portl.connections import Connections, Outgoing, outgoing
-from portl.errors import CsvError, DatabaseError, Place
+from portl.errors import CsvError, DatabaseError, Place, StepError
 from portl.runs._begin import Run
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
@@ -28,9 +28,12 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
+from portl.runs._merge import LiveStaged
 from portl.runs._outbox import OUTBOX, prepare_outbox
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
+from portl.runs._stage_tables import StageTables, is_missing
+from portl.runs._staged import Lot
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit, earlier_unit, new_unit
 from portl.stores import CsvDialect, open_input, read_csv
@@ -55,12 +58,22 @@ class LiveExecutor:
         """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
         file = os.environ.get("PORTL_INTENTS", "")
         if file:
-            request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
-            if isinstance(intent, Statement):
-                intent = self._keyed(intent, step_id, record)
-            kept = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+            kept = self.described(intent, step_id=step_id, record=record)
             with Path(file).open("ab") as stream:  # one write of one line: what other processes append stays whole
                 stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
+
+    def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
+        """See Executor."""
+        request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
+        if isinstance(intent, Statement):
+            intent = self._keyed(intent, step_id, record)
+        found: dict[str, Any] = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
+        return found
+
+    def apart(self, connection: str) -> AbstractContextManager[None]:
+        """See Executor."""
+        found: AbstractContextManager[None] = self._connections.get(connection).savepoint()
+        return found
 
     @contextmanager
     def transaction(self, begin: Begin, seconds: float) -> Iterator[Unit]:
@@ -76,18 +89,37 @@ class LiveExecutor:
             prepare_outbox(database)
         self.note(begin, step_id=begin.unit, record=None)
         with database.transaction():
-            timeout = str(max(1, int(seconds * 1000)))
-            database.execute("SELECT set_config('statement_timeout', $1, true)", (timeout,))
+            database.limit(statement_s=seconds, idle_s=seconds if begin.calls else None)
             for table in begin.locks:
                 database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
-            earlier = ledger.claim(str(begin.work)) if ledger else None
+            earlier = ledger.claim(str(begin.work), begin.again) if ledger else None
             unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
             if not earlier:
                 self._folder = unit.folder
+                unit.before = ledger.records(*begin.records, str(begin.work), begin.again) if ledger and begin.records else {}
             yield unit
             if ledger and not earlier:
                 ledger.keep(unit.keep())
             self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+
+    def knows(self, begin: Begin) -> bool:
+        """See Executor. Whether it was the same work is told by the unit's transaction, that has all the records."""
+        database = self._connections.get(begin.connection)
+        return switched_on() and Ledger(database, self._run, begin.unit, begin.chunk).earlier() is not None
+
+    def stage(self, connection: str, lot: Lot) -> None:
+        """See Executor. A stage that another run of the same key has just dropped is made again."""
+        stages = StageTables(self._connections.get(connection), self._run, lot.unit)
+        try:
+            stages.put(lot)
+        except StepError as problem:
+            if not is_missing(problem):
+                raise
+            stages.put(lot)
+
+    def staged(self, begin: Begin) -> LiveStaged:
+        """See Executor."""
+        return LiveStaged(self._connections.get(begin.connection), self._run, begin.unit, self._folder)
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """Performs one intent and answers the result.

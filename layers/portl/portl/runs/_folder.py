@@ -31,6 +31,8 @@ class RunFolder:
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self.run_id = run_id
+        self.behind: tuple[str, ...] = ()
+        """Runs whose results are this one's too where it has none: those that a replay takes everything else from."""
 
     @property
     def root(self) -> Store:
@@ -41,8 +43,8 @@ class RunFolder:
         return name[1:] if name.startswith("/") else f"{self.run_id}/{name}"
 
     def ref(self, name: str) -> str:
-        """The name by which any other Task of the run can read what is kept here under ``name``."""
-        return name
+        """The name by which a Task of any run can read what is kept here under ``name``."""
+        return f"/{self.run_id}/{name}"
 
     def digest(self, name: str) -> str:
         """The SHA-256 of what is kept under a name."""
@@ -68,9 +70,15 @@ class RunFolder:
         """The JSON value under a name, or None."""
         return self.read(name) if self.exists(name) else None
 
-    def write_lines(self, name: str, values: list[Any]) -> None:
-        """Puts a list as JSON Lines."""
-        self._store.write(self._path(name), b"".join(dump(value) + b"\n" for value in values))
+    def write_lines(self, name: str, values: list[Any]) -> str:
+        """Puts a list as JSON Lines and answers its SHA-256."""
+        content = b"".join(dump(value) + b"\n" for value in values)
+        self._store.write(self._path(name), content)
+        return hashlib.sha256(content).hexdigest()
+
+    def write_dumped(self, name: str, lines: list[str]) -> None:
+        """The same of values that are JSON text already, each on one line."""
+        self._store.write(self._path(name), "".join(f"{line}\n" for line in lines).encode())
 
     def read_lines(self, name: str) -> list[Any]:
         """The list that ``write_lines`` put."""
@@ -96,6 +104,7 @@ class Attempt(RunFolder):
         super().__init__(base._store, base.run_id)  # noqa: SLF001 - its own kind
         self._base = base
         self.at = at
+        self.behind = base.behind
 
     def _path(self, name: str) -> str:
         return name[1:] if name.startswith("/") else f"{self.at[1:]}/{name}"

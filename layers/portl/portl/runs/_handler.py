@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from portl.runs._effects import effects
 from portl.runs._events import log
 from portl.runs._steptype import StepType
 from portl.runs._task import LambdaContext, Payload, read_task
+from portl.runs._waits import wait_for
 from portl.values import redact
 
 NOTE_CHARACTERS = 2_000
@@ -35,7 +35,7 @@ def handle(step_type: StepType, event: Mapping[str, Any], context: LambdaContext
     except Outcome:
         raise
     except StepError as problem:
-        raise _leave(problem, problem.outcome, event, payload) from None
+        raise _wait(problem, event, payload) or _leave(problem, problem.outcome, event, payload) from None
     except SetupError as problem:
         raise _leave(problem, "Permanent", event, payload) from None
     except Exception as problem:
@@ -47,17 +47,26 @@ def handle(step_type: StepType, event: Mapping[str, Any], context: LambdaContext
     return {"run": {"id": task.run.id}, **answer} if task.begins else answer
 
 
+def _wait(problem: StepError, event: Mapping[str, Any], payload: Payload) -> RetryAfter | None:
+    """The wait that the other side asked for, where a Wait state can stand: behind one step of a chunk."""
+    if "step" not in event:
+        return None
+    step_id = str(event["step"]["id"])
+    wait = wait_for(problem, effects().folder(payload.run_id), event["step"], payload.chunk)
+    if wait is not None:
+        idx, seconds = problem.place.record, int(str(wait))
+        log("warning", "waits as told", run=payload.run_id, step_id=step_id, idx=idx, chunk=payload.chunk, seconds=seconds)
+    return wait
+
+
 def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload: Payload) -> Outcome:
     """Keeps the error in the run, says it in the log, and answers the exception that leaves the function."""
-    step_id = str(event.get("unit") or event.get("step", {}).get("id", ""))
+    step_id = str(event.get("unit") or event.get("stage") or event.get("step", {}).get("id", ""))
     problem.place = problem.place.merged(Place(step=step_id))
     document = redact(error_document(problem, outcome))
     suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"
     effects().folder(payload.run_id).write(f"errors/{step_id}{suffix}.json", document)
     log("error", document["message"], run=payload.run_id, step_id=step_id, idx=problem.place.record, **_brief(document))
-    wait = getattr(problem, "retry_after", None)
-    if wait is not None and payload.chunk is not None and outcome in ("Throttled", "Transient"):
-        return RetryAfter(str(max(1, math.ceil(wait))))
     return OUTCOMES[outcome](f"{problem.code} {document['message']}"[:NOTE_CHARACTERS])
 
 

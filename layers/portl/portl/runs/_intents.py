@@ -82,6 +82,17 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What holds for a unit that may have been done before, in a run that goes on from an earlier one.
+
+    ``changed``: it was done there on something else; ``repeatable``: done once more it leaves nothing twice.
+    """
+
+    changed: bool
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
     """A transaction begins, and takes the tables' advisory locks in name order; ``unit`` names it."""
 
@@ -91,6 +102,30 @@ class Begin:
     chunk: int | None = None
     work: str | None = None
     """The hash of what the unit is done on; None when it writes nothing and need not be remembered."""
+    calls: bool = False
+    """Whether an API or a function is called while it is open, for which the server has to wait."""
+    again: Again | None = None
+    records: tuple[int, int] | None = None
+    """The first and the last index of its records, which replays may have done one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A record's values are put into the stage of a step, for a later ``Merge``."""
+
+    connection: str
+    table: str
+    columns: tuple[str, ...]
+    params: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is staged for a step becomes rows of its table. ``sql`` says ``portl_stage_<run>`` for the stage's name."""
+
+    connection: str
+    table: str
+    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +136,16 @@ class Commit:
     unit: str
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A record failed for good at a step that says ``dead_letter``: its letter is kept, and the others go on."""
+
+    code: str
+    message: str
+
+
 Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
-Noted = Intent | Begin | Commit
+Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 
 def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
@@ -132,7 +175,10 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     KeepRecords: ("keep", ()),
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
+    Stage: ("stage", ("connection", "table", "columns", "params")),
+    Merge: ("merge", ("connection", "table", "sql")),
     Commit: ("commit", ("connection",)),
+    SetAside: ("dead_letter", ("code", "message")),
 }
 """What a kind of intent is called in a document, and which of its fields stand there."""
 _SENT = ("method", "url", "query", "headers", "json", "body", "form")

@@ -13,6 +13,7 @@ from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
 from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
+from portl.runs._intents import Intent
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -74,47 +75,66 @@ class Tally:
         folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
 
 
+LEFT_OUT = "left out"
+"""What a record counts as that a branch or a ``when`` left out."""
+
+
 def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:
     """What one record's expressions see."""
     return {**base, alias: record, "idx": idx}
 
 
-def perform(node: Node, scope: Scope, executor: Executor, idx: int | None) -> Any:
-    """Does one step for one record and answers its result.
+def perform(node: Node, scope: Scope, executor: Executor, idx: int | None, *, most_slept: float) -> Any:
+    """Does one step for one record and answers its result. ``most_slept`` as of ``attempt``.
 
     Raises:
         StepError: placed at the step and the record.
     """
+    return carry_out(node, planned(node, scope, idx), executor, idx, most_slept=most_slept)
+
+
+def planned(node: Node, scope: Scope, idx: int | None) -> Intent:
+    """What a step is about to do for one record; raises as ``perform``."""
     try:
-        intent = node.prepared.plan(scope)
-        executor.note(intent, step_id=node.spec.id, record=idx)
-        # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
-        retry = None if node.spec.connects_to in DATABASES else node.spec.retry
-        return attempt(lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry)
+        return node.prepared.plan(scope)
     except StepError as problem:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
 
 
-def attempt(call: Callable[[], Any], retry: Retry | None) -> Any:
+def carry_out(node: Node, intent: Intent, executor: Executor, idx: int | None, *, most_slept: float) -> Any:
+    """Does what a step has planned; arguments and errors as of ``perform``."""
+    try:
+        executor.note(intent, step_id=node.spec.id, record=idx)
+        # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
+        retry = None if node.spec.connects_to in DATABASES else node.spec.retry
+        return attempt(lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry, most_slept)
+    except StepError as problem:
+        raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
+
+
+def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float) -> Any:
     """Calls until it succeeds, the attempts of ``retry`` are spent, or the failure is of a kind it does not name.
 
-    A wait the other side asked for is not slept here when it is longer than the pause would be: it becomes the Task's.
+    A wait of more than ``most_slept`` seconds that the other side asked for is not slept here: the failure is the Task's.
     """
     tries = retry.max_attempts if retry else 1
     for number in range(1, tries + 1):
         try:
             return call()
         except StepError as problem:
+            problem.attempts = number
             again = retry is not None and number < tries and problem.outcome.lower() in retry.retry_on
             pause = random.uniform(0.5, 1) * retry.backoff_ms / 1000 * 2 ** (number - 1) if retry else 0.0  # noqa: S311
-            if not again or (problem.retry_after or 0) > max(pause, MOST_SLEPT_S):
+            if not again or (problem.retry_after or 0) > most_slept:
                 raise
             sleep(max(pause, problem.retry_after or 0))
     raise AssertionError
 
 
-MOST_SLEPT_S = 5.0
-"""The longest Retry-After that a function sleeps itself; a longer one is a Wait state, which costs nothing."""
+WAITED_S = 1.0
+"""The longest Retry-After slept in a chunk's function: a longer one becomes a Wait state, while which nothing runs."""
+SLEPT_S = 60.0
+"""The longest one slept where no Wait state can stand: outside a batch, and while a transaction is open."""
 
 
 def chosen(node: Node, scope: Scope, executor: Executor, idx: int | None) -> bool:
@@ -127,10 +147,10 @@ def takes(result: Any, branch: str) -> bool:
     return result is not None and may_be(result["branch"], branch)
 
 
-def masked(task: Task, steps: StepsView, rows: Rows) -> Callable[[int], bool]:
-    """Whether a record is in the branch that the Task's step stands in."""
-    if task.mask is None:
+def masked(task: Task, steps: StepsView, rows: Rows, mask: tuple[str, str] | None) -> Callable[[int], bool]:
+    """Whether a record is in a branch, given as conditional and branch; without one every record is."""
+    if mask is None:
         return lambda _: True
-    conditional, branch = task.mask
+    conditional, branch = mask
     results = PerRecord(task.folder, [conditional], rows.size, steps.fresh)
     return lambda idx: takes(results.read(idx), branch)

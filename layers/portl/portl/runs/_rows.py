@@ -1,15 +1,18 @@
 """Lists of records kept in the run as parts of equal size, written as a stream and read by index.
 
 A part is a chunk: ``<ref>/<number>.jsonl`` holds its records, ``<number>.lines`` the lines of the file they came from.
+``<ref>/digest.json`` is the SHA-256 of all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from portl.errors import RunError
 from portl.runs._folder import RunFolder
 from portl.values import Unknown, known
 
@@ -28,6 +31,8 @@ class Rows:
     file: str = ""
     begins: str = ""
     """In a plan, where only the beginning of the list is kept: how the whole list is called."""
+    pick: str = ""
+    """In a replay, where some records are done: the file that names them; ``chunks`` are then the parts that hold them."""
 
     def to_json(self) -> dict[str, Any]:
         """The reference as JSON, under 200 bytes for names of usual length."""
@@ -41,6 +46,7 @@ class RowsWriter:
         self._folder, self._ref, self._size, self._file, self._most = folder, ref, size, file, most
         self._records: list[Any] = []
         self._lines: list[int] = []
+        self._digests: list[str] = []
         self._parts = 0
         self._count = 0
 
@@ -56,6 +62,7 @@ class RowsWriter:
         """Writes what is left and answers the reference."""
         if self._records:
             self._flush()
+        self._folder.write(digest_name(self._ref), hashlib.sha256("".join(self._digests).encode()).hexdigest())
         return Rows(self._ref, self._count, self._size, self._parts, self._file)
 
     def _flush(self) -> None:
@@ -67,7 +74,7 @@ class RowsWriter:
         self._records, self._lines = [], []
 
     def _write(self, part: int, records: list[Any], lines: list[int]) -> None:
-        self._folder.write_lines(f"{self._ref}/{part:05d}.jsonl", records)
+        self._digests[part:] = [self._folder.write_lines(f"{self._ref}/{part:05d}.jsonl", records)]
         if any(lines):
             self._folder.write(f"{self._ref}/{part:05d}.lines", lines)
 
@@ -83,6 +90,33 @@ class RowsWriter:
             self._folder.delete(f"{self._ref}/{part:05d}.jsonl")
             self._folder.delete(f"{self._ref}/{part:05d}.lines")
         self._parts, self._size = left, self._size * 2
+
+
+def pick_records(folder: RunFolder, source: str, rows: Mapping[str, Any], records: Sequence[int]) -> dict[str, Any]:
+    """A reference (JSON) to some records of a list: its parts that hold none of them are left out.
+
+    Raises:
+        RunError: R157, the list has no such record.
+    """
+    given = Rows(**rows)
+    beyond = [record for record in records if not 0 <= record < given.count]
+    if beyond:
+        text = f"there is no record {beyond[0] + 1}: {source} made {given.count:,}"
+        raise RunError(text, code="R157", hint="count from 1")
+    parts = sorted({record // given.size for record in records})
+    name = f"picks/{source}.json"
+    folder.write(name, {"parts": parts, "records": sorted(records)})
+    return replace(given, chunks=len(parts), pick=folder.ref(name) if records else "").to_json()
+
+
+def whole_list(rows: Rows) -> Rows:
+    """The list that a reference to some of its records stands for."""
+    return replace(rows, chunks=-(-rows.count // rows.size))
+
+
+def digest_name(ref: str) -> str:
+    """Where the SHA-256 of a whole list stands."""
+    return f"{ref}/digest.json"
 
 
 class RowsReader:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from portl.runs._begin import Run, begin_run, load_run
 from portl.runs._effects import Executor, effects
 from portl.runs._folder import RunFolder
 from portl.runs._results import StepsView
-from portl.runs._rows import Rows, RowsReader
+from portl.runs._rows import Rows, RowsReader, whole_list
 from portl.runs._specs import SPEC_REFERENCE, read_spec
 from portl.stores import Store
 
@@ -39,6 +39,8 @@ class Group:
     rows: Rows | None
     rows_of: str | None = None
     """The step of the same Task that makes the records, when one does."""
+    after: tuple[str, ...] = ()
+    """Earlier steps over the same records: those with a dead letter of one of them are left out."""
 
 
 @dataclass(slots=True)
@@ -55,9 +57,22 @@ class Task:
     begins: bool
     context: LambdaContext
     mask: tuple[str, str] | None = None
+    picks: frozenset[int] | None = None
+    """In a replay, the indexes of the records to do; None: all of them."""
     locks: tuple[str, ...] = ()
     unit: str = ""
+    caught: Mapping[str, Any] = field(default_factory=dict)
+    """What a Catch saw of the Task before: ``error`` as Step Functions tells it, ``attempts``."""
+    connection_specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """As the job writes them, their variables and secrets not resolved."""
+    stage: str = ""
+    """The unit that the Task's records are staged for."""
     _sources: dict[str, RowsReader] = field(default_factory=dict)
+
+    @property
+    def letters_by(self) -> str | None:
+        """Whose letters leave a record out, None: anybody's. A replay does records again that have letters from before."""
+        return None if self.picks is None else self.folder.run_id
 
     @property
     def step(self) -> dict[str, Any]:
@@ -72,11 +87,21 @@ class Task:
     @property
     def name(self) -> str:
         """What the Task is called in logs and errors: the step's id, or the transaction's unit."""
-        return self.unit or str(self.step["id"])
+        return self.unit or self.stage or str(self.step["id"])
 
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
         return self._sources.setdefault(rows.ref, RowsReader(self.folder, rows))
+
+    def parts(self, rows: Rows) -> Sequence[int]:
+        """The parts of a list that the Task goes over: its chunk, or all that hold a record to do."""
+        if self.chunk is not None:
+            return [self.chunk]
+        return range(rows.chunks) if self.picks is None else sorted({idx // rows.size for idx in self.picks})
+
+    def picks_record(self, idx: int) -> bool:
+        """Whether a record is to be done, as far as a replay says."""
+        return self.picks is None or idx in self.picks
 
     def remaining(self) -> float:
         """Seconds until the function is stopped."""
@@ -110,13 +135,15 @@ class Payload:
 
     def groups(self, root: Store) -> tuple[Group, ...]:
         """The steps to do and the records they go over. A spec that is packaged is read from the runs' root."""
-        at_rows = self.event.get("at", {}).get("rows")
-        listed = self.event.get("groups") or [{"steps": self.event.get("steps") or [self.event["step"]], "rows": at_rows}]
+        event = self.event
+        rows, after = event.get("at", {}).get("rows"), event.get("after", ())
+        listed = event.get("groups") or [{"steps": event.get("steps") or [event["step"]], "rows": rows, "after": after}]
         return tuple(
             Group(
                 tuple(read_spec(root, step) if SPEC_REFERENCE in step else decode_spec(step) for step in each["steps"]),
                 Rows(**each["rows"]) if each.get("rows") else None,
                 each.get("rows_of"),
+                tuple(each.get("after", ())),
             )
             for each in listed
         )
@@ -131,19 +158,24 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     payload = Payload(event)
     given = effects()
     folder = given.folder(payload.run_id)
+    groups, chunk, picks = _picked(folder, payload.groups(folder.root), payload.chunk)
     if "begin" in event:
         run = begin_run(folder, event["run"]["started_at"], event["run"]["input"], decode_spec(event["begin"]))
     else:
         run = load_run(folder)
+    if run.origin is not None and run.origin.picks is not None:
+        folder.behind = run.origin.bases
     run = given.run(run)
-    connections = given.connections({name: decode_spec(spec) for name, spec in event.get("connections", {}).items()})
+    specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
+    connections = given.connections(specs)
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(
         folder=folder,
         run=run,
-        groups=payload.groups(folder.root),
-        chunk=payload.chunk,
+        groups=groups,
+        chunk=chunk,
+        picks=picks,
         connections=connections,
         executor=given.executor(folder, run, connections, chunk_size),
         reads=event.get("reads", {}),
@@ -152,4 +184,19 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         mask=(mask[0], mask[1]) if mask else None,
         locks=tuple(event.get("locks", ())),
         unit=event.get("unit", ""),
+        caught=event.get("caught", {}),
+        connection_specs=specs,
+        stage=event.get("stage", ""),
     )
+
+
+_Groups = tuple[Group, ...]
+
+
+def _picked(folder: RunFolder, groups: _Groups, chunk: int | None) -> tuple[_Groups, int | None, frozenset[int] | None]:
+    """The groups with their whole lists, the chunk's own number, and the records to do, where a replay picked some."""
+    picks = [folder.read(group.rows.pick) for group in groups if group.rows is not None and group.rows.pick]
+    if not picks:
+        return groups, chunk, None
+    whole = tuple(group if group.rows is None else replace(group, rows=whole_list(group.rows)) for group in groups)
+    return whole, None if chunk is None else picks[0]["parts"][chunk], frozenset(picks[0]["records"])

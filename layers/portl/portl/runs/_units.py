@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import RunError, StoreError
 from portl.runs._folder import RunFolder
 
 ANSWER = "answer.json"
+REPLAYED = "answered as before"
+"""What a record counts as whose unit had been done already."""
 
 
 @dataclass(slots=True)
@@ -21,6 +23,8 @@ class Unit:
     at: str
     done: bool
     answer: Any = None
+    before: Mapping[int, str] = field(default_factory=dict)
+    """Its records, by index, that replays have done and committed by themselves, and the folder of each one's results."""
 
     def keep(self) -> str:
         """Keeps the answer and says where."""
@@ -30,7 +34,7 @@ class Unit:
     def publish(self, run: RunFolder, step_ids: Iterable[str], chunk: int | None) -> None:
         """Lets the run's other Tasks find the results: this attempt is the one that counts."""
         for step_id in step_ids:
-            run.write(pointer_name(step_id, chunk), {"at": self.at})
+            lead_to(run, self.at, step_id, chunk)
 
 
 def new_unit(run: RunFolder) -> Unit:
@@ -52,16 +56,31 @@ def earlier_unit(run: RunFolder, at: str) -> Unit:
         raise RunError(text, code="R122", hint="restore the run's folder, or run it as new work with --new-key") from problem
 
 
+def lead_to(run: RunFolder, at: str, step_id: str, chunk: int | None) -> None:
+    """Says which folder (``at``, from the root) has the results of a step, for all of its records or for one chunk."""
+    run.write(pointer_name(step_id, chunk), {"at": at})
+
+
 def pointer_name(step_id: str, chunk: int | None) -> str:
     """Where it stands which attempt has the results of a step, for all of its records or for one chunk."""
     return f"results/{step_id}.at" if chunk is None else f"results/{step_id}/{chunk:05d}.at"
 
 
+def found_in(run: RunFolder, base: str, step_id: str, chunk: int | None) -> str:
+    """Which folder, from the root, has the results of a step in another run (``base``), as that run says."""
+    for at in (None,) if chunk is None else (chunk, None):
+        pointer = run.find(f"/{base}/{pointer_name(step_id, at)}")
+        if pointer is not None:
+            return str(pointer["at"])
+    return f"/{base}"
+
+
 def find_result(run: RunFolder, step_id: str, name: str, chunk: int | None = None) -> str:
-    """The name under which a result stands: its own, or that in the attempt that counts."""
+    """The name under which a result stands: its own, that in the attempt that counts, or that in a run behind this one."""
     if run.exists(name):
         return name
     for pointer in [pointer_name(step_id, at) for at in ((None,) if chunk is None else (chunk, None))]:
         if run.exists(pointer):
             return f"{run.read(pointer)['at']}/{name}"
-    return name
+    others = (f"{found_in(run, base, step_id, chunk)}/{name}" for base in run.behind)
+    return next((each for each in others if run.exists(each)), name)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from portl.jobs import StepSpec, step_names
+from portl.runs._fingerprint import meaning
 from portl.runs._task import Task
 
 _CHANGES = re.compile(
@@ -27,6 +30,18 @@ def _sql(value: Any) -> list[str]:
     return [sql for item in value for sql in _sql(item)] if isinstance(value, list) else []
 
 
+def repeatable(steps: Sequence[StepSpec]) -> bool:
+    """Whether the steps, done twice, leave what doing them once leaves.
+
+    Each of them writes that way by itself, and what it writes is not worked out of what another of them has queried: that may
+    be what the first time wrote.
+    """
+    queried = {step.name for step in steps if step.runs_sql()}
+    writing = [step for step in steps if step.writes() or any(map(_CHANGES.search, _sql(step.model_dump())))]
+    read = {name for step in writing for _, value in step.expressions() for name in step_names(value)}
+    return all(step.repeatable() for step in writing) and queried.isdisjoint(read)
+
+
 def work_hash(task: Task) -> str:
     """``<steps>:<records>``, the hashes of what the Task is about to do.
 
@@ -35,7 +50,8 @@ def work_hash(task: Task) -> str:
     digest = hashlib.sha256()
     for group in task.groups:
         if group.rows is not None:
-            digest.update(f"{group.rows.count}".encode())
+            if task.chunk is None:
+                digest.update(f"{group.rows.count}".encode())
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
             for part in parts:
                 digest.update(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl").encode())
@@ -44,5 +60,5 @@ def work_hash(task: Task) -> str:
 
 def steps_hash(task: Task) -> str:
     """The hash of the Task's steps and its chunk."""
-    steps = [list(group.steps) for group in task.groups]
+    steps = [[meaning(step) for step in group.steps] for group in task.groups]
     return hashlib.sha256(json.dumps([task.chunk, steps], sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape
-from portl.runs import Decide, Scope, Statement, StepType, single_step
+from portl.runs import Decide, Scope, StagedWrite, Statement, StepType, single_step
+from portl.steps._staged_sql import StagedSql
 from portl.steps._written import WriteSpec, Writing
 
 
@@ -32,6 +33,17 @@ class Inserting:
     def plan(self, scope: Scope) -> Statement | Decide:
         """The statement for one record."""
         return self._writing.statement(self._sql, scope)
+
+    def staged(self) -> StagedWrite:
+        """See portl.runs.Stageable."""
+        writing = self._writing
+        columns = writing.mapping.columns
+        sql = StagedSql(writing.spec, writing.spec.table, columns, writing.table)
+        return StagedWrite(writing.connection, writing.spec.table, columns, sql.integer_ids, plain=sql.plain())
+
+    def staged_answer(self, id_: Any, change: str) -> dict[str, Any]:  # noqa: ARG002 - see portl.runs.Stageable
+        """See portl.runs.Stageable."""
+        return {"id": id_}
 
     def result(self, answer: Any) -> Any:
         """``{id}``; null for a record its mapping skipped."""

@@ -51,6 +51,10 @@ class DbUpdate(SqlSpec):
         """See StepSpec."""
         return frozenset({self.table})
 
+    def repeatable(self) -> bool:
+        """See StepSpec; SQL of its own may count up."""
+        return not self.runs_sql()
+
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """``set`` and ``where``, or SQL."""
         given = {name for name in ("set", "where") if getattr(self, name) is not None}

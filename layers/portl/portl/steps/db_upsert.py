@@ -9,9 +9,13 @@ from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, quote_identifier
 from portl.jobs import ResultShape, alone, closest
-from portl.runs import Decide, Scope, Statement, StepType, single_step
+from portl.runs import INSERTED, UNCHANGED, UPDATED, Decide, Scope, StagedWrite, Statement, StepType, single_step
+from portl.steps._staged_sql import StagedSql
 from portl.steps._written import WriteSpec, Writing
 
+_CHANGES = {INSERTED: "inserted", UPDATED: "updated", UNCHANGED: "unchanged"}
+_SOME_ANSWERED = frozenset({"skip", "merge_newer"})
+"""Where a known row may be left alone: RETURNING then says nothing of it."""
 _NEWER: dict[str, Any] = {
     "if": {"properties": {"conflict": {"const": "merge_newer"}}, "required": ["conflict"]},
     "then": {"required": ["newer_by"]},
@@ -33,6 +37,10 @@ class DbUpsert(WriteSpec):
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"id", "was_inserted"}))
 
+    def repeatable(self) -> bool:
+        """See StepSpec."""
+        return self.conflict != "fail"
+
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """Key columns stand in the mapping; ``newer_by`` goes with ``merge_newer``."""
         for field, names in (("key", self.key), ("update_columns", self.update_columns or [])):
@@ -49,6 +57,7 @@ class Upserting:
     """A db.upsert made ready."""
 
     def __init__(self, spec: DbUpsert, connections: Connections) -> None:
+        self._spec = spec
         self._writing = Writing(spec, connections)
         self._writing.demand()
         self._sql = upsert_sql(spec, self._writing.mapping.columns, has_id="id" in self._writing.table)
@@ -56,6 +65,21 @@ class Upserting:
     def plan(self, scope: Scope) -> Statement | Decide:
         """The statement for one record."""
         return self._writing.statement(self._sql, scope)
+
+    def staged(self) -> StagedWrite:
+        """See portl.runs.Stageable."""
+        spec, columns = self._spec, self._writing.mapping.columns
+        sql = StagedSql(spec, spec.table, columns, self._writing.table)
+        common = (self._writing.connection, spec.table, columns, sql.integer_ids)
+        if spec.conflict == "fail":
+            return StagedWrite(*common, plain=sql.plain())
+        action = _action(spec, [name for name in columns if name not in spec.key])
+        keyed, plain = sql.keyed(spec.key, action, answers_all=spec.conflict not in _SOME_ANSWERED)
+        return StagedWrite(*common, plain=plain, keyed=keyed)
+
+    def staged_answer(self, id_: Any, change: str) -> dict[str, Any]:
+        """See portl.runs.Stageable."""
+        return {"id": id_, "change": _CHANGES[change]}
 
     def result(self, answer: Any) -> Any:
         """``{id, was_inserted}``, with what happened; null for a record its mapping skipped."""
@@ -83,7 +107,7 @@ def upsert_sql(spec: DbUpsert, columns: Sequence[str], *, has_id: bool) -> str:
         return f"{insert} RETURNING {given}, {change}"
     action = _action(spec, [name for name in columns if name not in spec.key])
     upsert = f"{insert} ON CONFLICT ({', '.join(key)}) {action} RETURNING {given}, {change}"
-    if spec.conflict not in ("skip", "merge_newer"):
+    if spec.conflict not in _SOME_ANSWERED:
         return upsert
     types = " AND ".join(f"k.{name} = ${columns.index(raw) + 1}" for name, raw in zip(key, spec.key, strict=True))
     known = f"SELECT {'k.id' if has_id else 'NULL::text'}, 'unchanged' FROM {table} AS k WHERE {types}"  # noqa: S608 - as above

@@ -8,6 +8,7 @@ from portl.jobs._rules.batches import a_batch_goes_over_a_list
 from portl.jobs._rules.braces import braces_come_in_pairs
 from portl.jobs._rules.columns import columns_are_those_named
 from portl.jobs._rules.connections import connections_are_known, connections_fit_their_models
+from portl.jobs._rules.dead_letters import records_can_be_kept_aside
 from portl.jobs._rules.effects import settings_have_an_effect
 from portl.jobs._rules.expressions import expressions_are_valid
 from portl.jobs._rules.functions import functions_are_there
@@ -18,6 +19,7 @@ from portl.jobs._rules.params import params_agree_with_themselves
 from portl.jobs._rules.references import references_lead_somewhere
 from portl.jobs._rules.run_key import run_key_reads_params
 from portl.jobs._rules.secrets import secrets_are_not_written_down
+from portl.jobs._rules.staging import staging_can_be_done
 from portl.jobs._rules.steps import steps_agree_with_themselves
 from portl.jobs._rules.transactions import transactions_hold
 from portl.jobs._rules.unsupported import this_version_can_do_it
@@ -38,10 +40,12 @@ RULES: tuple[Callable[[Check], None], ...] = (
     mappings_can_be_compiled,
     steps_agree_with_themselves,
     settings_have_an_effect,
+    records_can_be_kept_aside,
     marks_can_be_resolved,
     secrets_are_not_written_down,
     this_version_can_do_it,
     transactions_hold,
+    staging_can_be_done,
 )
 
 __all__ = ["RULES", "Check"]

@@ -13,7 +13,7 @@ _BARE_PARAM = re.compile(r"\s*\{\{\s*params\.(\w+)\s*\}\}\s*")
 
 
 def a_batch_goes_over_a_list(check: Check) -> None:
-    """J208, J215, and codes of references: ``batch.from`` leads to a list that is made. J210: one chunk size for one list."""
+    """J208, J216, and the codes of references: ``batch.from`` leads to a list that is made. J210: one chunk size for a list."""
     for placed in check.steps:
         if placed.step.batch is None:
             continue
@@ -63,7 +63,7 @@ def _no_list(check: Check, placed: Placed) -> tuple[str, str]:
 
 
 def _is_made(check: Check, placed: Placed, path: Path, compiled: Compiled) -> None:
-    """J215: the state machine names the step that made the rows, and behind a conditional only a run knows which one did."""
+    """J216: the state machine names the step that made the rows, and behind a conditional only a run knows which one did."""
     source = source_of(placed.step)
     makers = [each for each in check.named.get(source[0], ()) if each.at < placed.at] if source else []
     if source is None or not makers or source[1] not in makers[0].step.shape.lists:
@@ -75,7 +75,7 @@ def _is_made(check: Check, placed: Placed, path: Path, compiled: Compiled) -> No
     conditional, branch = first
     rest = "and so perhaps by another step" if len(ways) > 1 else f"so only where it takes {branch}"
     text = f'steps.{source[0]}.{source[1]} is made in a branch of "{conditional.step.id}", {rest}'
-    check.add(path, "J215", text, "let the batch stand in the branch", offset=compiled.references[0].offset)
+    check.add(path, "J216", text, "let the batch stand in the branch", offset=compiled.references[0].offset)
 
 
 def _way(maker: Placed, placed: Placed) -> tuple[Placed, str] | None:

@@ -1,0 +1,14 @@
+"""The function that commits what was staged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from portl.runs import LambdaContext, handle
+from portl.steps.db_commit import STEP
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> Any:
+    """See portl.steps.db_commit."""
+    return handle(STEP, event, context)

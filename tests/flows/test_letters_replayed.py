@@ -1,0 +1,88 @@
+"""What was kept aside is done again once its cause is mended, and ends as if it had never failed (jobs.md J2, R1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.dead_letters import DOUBLE, FIRST, SCOPE_CHUNK, SECOND, TELL, Api, Ran, run_job, serving, variables, write_job
+from flows.support import Ended, portl
+
+STEPS = DOUBLE + FIRST + SECOND + TELL
+T, U = "SELECT code, n FROM t ORDER BY code", "SELECT u.code, t.code FROM u JOIN t ON t.id = u.t ORDER BY u.code"
+RECORDS = "\n".join(["code,n", *(f"{code},{at}" for at, code in enumerate("abcdefghi", 1)), ""])
+"""``c`` is the third, which the careful function refuses while a file named poison is there; ``g`` is refused by the API."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with serving() as found:
+        yield found
+
+
+class Poisoned:
+    """A run with a record kept aside by its function, one by a constraint and one by its API; and its mending."""
+
+    def __init__(self, tmp_path: Path, url: str, api: Api, query: Any, head: str) -> None:
+        self.tmp_path, self.given, self.api = tmp_path, variables(url, api.url), api
+        folder, self.file = write_job(tmp_path, STEPS, RECORDS, head, "careful")
+        self.poison = folder / "poison"
+        self.poison.touch()
+        query((folder / "schema.sql").read_text("utf-8"))
+        query("ALTER TABLE u ADD CONSTRAINT never_e CHECK (code <> 'e')")
+        api.refusals["/tell/g"] = [(422, None)]
+        self.ran: Ran = run_job(tmp_path, folder, self.file, self.given)
+
+    def command(self, *arguments: str) -> Ended:
+        return portl(self.tmp_path, *arguments, **self.given)
+
+    def replay(self, *more: str) -> Ended:
+        project = str(self.tmp_path / "p")
+        return self.command("runs", "replay", self.ran.folder.name, "--project", project, "--host", "inline", *more)
+
+
+@pytest.fixture
+def poisoned(tmp_path: Path, postgres_url: str, api: Api, query: Any) -> Poisoned:
+    return Poisoned(tmp_path, postgres_url, api, query, SCOPE_CHUNK)
+
+
+def rows(query: Any) -> tuple[Any, Any]:
+    return query(T), query(U)
+
+
+def test_all_that_failed_is_brought_through_once_its_causes_are_mended(poisoned: Poisoned, query: Any, api: Api) -> None:
+    assert poisoned.ran.told("step", "record", "from") == [("double", 2, "double"), ("second", 4, "first"), ("tell", 6, "tell")]
+    assert len(query(T)) == 7
+    planned = poisoned.replay("--all-failed", "--plan")
+    assert (planned.code, len(query(T))) == (0, 7), planned.err
+    poisoned.poison.unlink()
+    query("ALTER TABLE u DROP CONSTRAINT never_e")
+    ended = poisoned.replay("--all-failed")
+    assert ended.code == 0, ended.err
+    codes = [*"abcdefghi"]
+    assert rows(query) == ([(code, 2 * at) for at, code in enumerate(codes, 1)], [(code, code) for code in codes])
+    answered = sorted(path for path, status, _ in api.calls if status == 200)
+    assert answered == [f"/tell/{code}" for code in codes]
+    shown = poisoned.command("runs", "show", poisoned.ran.folder.name, "--project", str(poisoned.tmp_path / "p"), "--failed")
+    assert "no dead letters" in shown.err
+    again = poisoned.replay("--all-failed")
+    assert (again.code, "no record" in again.out, len(api.calls)) == (0, True, 10)
+
+
+def test_what_fails_again_stays_open_writes_nothing_and_keeps_nobody_else_back(poisoned: Poisoned, query: Any) -> None:
+    poisoned.poison.unlink()
+    ended = poisoned.replay("--all-failed")
+    assert ended.code == 0, ended.err
+    assert [letter["record"] for letter in poisoned.ran.letters] == [4]
+    assert [code for code, _ in query(T)] == [*"abcdfghi"]
+    query("ALTER TABLE u DROP CONSTRAINT never_e")
+    assert poisoned.replay("--all-failed").code == 0
+    assert (poisoned.ran.letters, [code for code, _ in query(U)]) == ([], [*"abcdefghi"])
+
+
+def test_a_record_is_not_replayed_from_behind_the_step_that_kept_it_aside(poisoned: Poisoned) -> None:
+    refused = poisoned.replay("--step", "tell", "--item", "3")
+    assert (refused.code, "replay it with --step double" in refused.err) == (2, True), refused.err
