@@ -34,10 +34,15 @@ ENDS_AND_EMPTIES = (
            EXECUTE format('DROP SCHEMA %I CASCADE', own);
          END LOOP;
        END $$""",
+    """DO $$ DECLARE own text; BEGIN
+         FOR own IN SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> current_user LOOP
+           EXECUTE format('DROP OWNED BY %1$I; DROP ROLE %1$I', own);
+         END LOOP;
+       END $$""",
     "CREATE SCHEMA public AUTHORIZATION pg_database_owner",
     "GRANT USAGE ON SCHEMA public TO PUBLIC",
 )
-"""What ends a database's connections and leaves it as a new one is."""
+"""What ends a database's connections and leaves it as a new one is, with no role but its owner's."""
 
 
 def connect(url: str) -> Connection:

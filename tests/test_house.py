@@ -22,6 +22,8 @@ ALLOWED = {
     "lambda_invoke": set(),
     "db_upsert": set(),
     "db_transaction": set(),
+    "db_stage": set(),
+    "db_commit": set(),
 }
 
 

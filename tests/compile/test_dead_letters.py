@@ -108,7 +108,7 @@ TWO_CALLS = aside(READ) + aside(CALL).replace("steps.put[idx].id", "row.code")
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts"), [("Sandbox.Timedout", 6), ("Runtime.ExitError", 1), ("Transient", 4), ("Lambda.Unknown", 6)]
+    ("error", "attempts"), [("Sandbox.Timedout", 6), ("Runtime.ExitError", 6), ("Transient", 4), ("Lambda.Unknown", 6)]
 )
 def test_what_a_function_could_not_finish_goes_to_its_letters_and_the_machine_goes_on(
     job: Callable[[str], Job], error: str, attempts: int

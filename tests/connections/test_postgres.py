@@ -274,9 +274,9 @@ def test_a_table_tells_its_columns(db):
     """)
     db.execute("ALTER TABLE t DROP COLUMN dropped")
     columns = [
-        Column("id", "integer", not_null=True, filled=True),
+        Column("id", "integer", not_null=True, filled=True, increment=1),
         Column("name", "character varying(20)", not_null=True, filled=False),
-        Column("at", "timestamp with time zone", not_null=True, filled=True),
+        Column("at", "timestamp with time zone", not_null=True, filled=True, default="now()"),
         Column("price", "numeric(9,2)", not_null=False, filled=False),
         Column("twice", "integer", not_null=False, filled=True),
         Column("Odd Name", "text[]", not_null=False, filled=False),

@@ -435,6 +435,40 @@ def test_no_process_is_left_when_the_host_itself_is_killed_whatever_the_handler_
     until(lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
 
 
+INHERITING = """
+import os, signal, sys, threading
+from pathlib import Path
+from portl_cli.engine import Function, {name}
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    kept = open(sys.argv[2])
+    sys.stdout.write("not printed yet ")
+    if sys.argv[3] == "threads":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    with {name}({{"F": Function("F", Path(sys.argv[1]), "app.handler", timeout=20)}}, on_output=lambda line: None) as host:
+        print(host.invoke("F", None).payload)
+"""
+LOOKS = """
+import os, signal, sys
+def handler(event, context):
+    paths = [f"/proc/self/fd/{file}" for file in os.listdir("/proc/self/fd")]
+    files = [os.readlink(path) for path in paths if os.path.lexists(path)]
+    return [sorted(name for name in files if "kept" in name), os.readlink("/proc/self/fd/0"),
+            signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, os.getsid(0) == os.getpid()]
+"""
+
+
+@linux
+@NAMES
+@pytest.mark.parametrize("threads", ["threads", "none"])
+def test_a_function_has_nothing_of_its_hosts_process_but_what_it_is_given(function, tmp_path, name, threads):
+    """However its process was made: of a host with one thread it is forked, of one with several it is not."""
+    (tmp_path / "kept").touch()
+    arguments = [INHERITING.format(name=name), str(function(LOOKS).code_dir), str(tmp_path / "kept"), threads]
+    ended = subprocess.run([sys.executable, "-c", *arguments], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "not printed yet [[], '/dev/null', True, True]\n"
+
+
 def test_a_machine_runs_its_map_on_several_processes(host, function):
     running = host(function("import os\ndef handler(event, context): return [event['n'] * 2, os.getpid()]"), slots=2)
     states = {"t": task("F", {"n": "{% $states.input %}"}, Output="{% $states.result.Payload %}")}

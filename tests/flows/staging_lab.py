@@ -107,7 +107,6 @@ class Lab:
 
     runs: Path
     host: LosingHost = field(default_factory=LosingHost)
-    ended: Execution | None = None
     run_id: str = ""
 
     def run(self, text: str, items: Sequence[Mapping[str, Any]], **params: Any) -> Execution:
@@ -118,8 +117,7 @@ class Lab:
         machine = load_machine(found.definition, substitutions={f"{name}Arn": name for name in functions}, name=job.job)
         self.run_id = f"lab-{secrets.token_hex(6)}"
         given = {"items": list(items), **params}
-        self.ended = execute(machine, given, name=self.run_id, host=self.host, clock=SystemClock(0.001))
-        return self.ended
+        return execute(machine, given, name=self.run_id, host=self.host, clock=SystemClock(0.001))
 
     @property
     def folder(self) -> RunFolder:

@@ -162,7 +162,7 @@ def test_what_a_killed_function_had_under_way_is_kept_aside_and_other_chunks_go_
     ran = run(steps, rows(["a,1", "b,2", "c,3", "d,4", "e,5", "f,x", "g,7", "h,8", "i,9"]), function="deadly", host=host)
     assert ran.ended.code == 0, ran.ended.err
     assert ran.told("step", "record", "from", "attempt", "code", "request") == [
-        ("double", record, "double", 1, "R113", None) for record in (4, 5, 6, 7)
+        ("double", record, "double", 6, "R113", None) for record in (4, 5, 6, 7)
     ]
     assert query(T) == [("a", 2), ("b", 4), ("c", 6), ("d", 8), ("i", 18)]
     assert sorted(path for path, _, _ in api.calls) == ["/tell/a", "/tell/b", "/tell/c", "/tell/d", "/tell/i"]

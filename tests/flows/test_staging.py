@@ -105,16 +105,16 @@ def test_a_commit_whose_worker_dies_behind_it_is_answered_by_the_ledger(lab: Lab
 def test_records_whose_key_stood_before_are_counted(lab: Lab, tables: Any, tmp_path: Path) -> None:
     assert lab.run(job_text(), RECORDS).status == "SUCCEEDED"
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
-    told = [(line["step_id"], line["details"]) for line in log if line["event"] == "keys stood more than once"]
+    told = [(line["step_id"], line["details"]) for line in log if line["event"] == "keys stood more than once in a range"]
     assert (told, lab.stats()["item"]) == ([("item", {"records": 13})], {"inserted": 7, "updated": 13})
 
 
-def test_without_the_ledger_that_commit_is_not_done_again_but_fails(
+def test_an_answer_that_was_lost_on_its_way_is_what_the_run_has_kept_even_without_the_ledger(
     lab: Lab, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORTL_LEDGER", "off")
     lab.host = LosingHost(DbCommitFunction=1)
-    assert (lab.run(job_text(size=5), RECORDS).status, lab.error()["code"]) == ("FAILED", "R115")
+    assert lab.run(job_text(size=5), RECORDS).status == "SUCCEEDED"
     assert tables("SELECT count(*) FROM lines") == [(20,)]
 
 

@@ -18,7 +18,11 @@ from portl_cli.embedded import Peer
 GUARD = """
 import os, sys, tempfile
 allowed, log, scratch = int(sys.argv[1]), sys.argv[2], os.path.realpath(tempfile.gettempdir()) + "/portl-plan-"
-told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def tell(found):
+    told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(told, found.encode())
+    os.close(told)
+tell("")
 def watch(event, args):
     found = None
     if event in ("socket.connect", "socket.sendto"):
@@ -30,7 +34,7 @@ def watch(event, args):
     elif event in ("subprocess.Popen", "os.system", "os.remove", "os.rename"):
         found = None if str(args[0]).startswith(scratch) or event == "os.remove" else f"{event} {args[0]}"
     if found:
-        os.write(told, (found + "\\n").encode())
+        tell(found + "\\n")
 sys.addaudithook(watch)
 sys.dont_write_bytecode = True
 sys.argv = ["portl", *sys.argv[3:]]

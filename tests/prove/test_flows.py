@@ -34,7 +34,7 @@ def flow_b(workshop: Workshop) -> tuple[Path, str]:
 
 def test_flow_a_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path, workshop: Workshop) -> None:
     job, param = flow_a(workshop)
-    proven = prove(tmp_path, job, "--param", param, *sample(13))
+    proven = prove(tmp_path, job, "--param", param, *sample(10))
     assert (proven.told, proven.code, proven.err) == (set(), 0, "")
     assert {point["kind"] for point in proven.points} >= {"own statement", "statement", "request", "invocation"}
     assert {point["happened"] for point in proven.points} <= {"done again", "answered as before"}
@@ -52,9 +52,9 @@ def test_flow_a_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path
 
 def test_flow_b_ends_the_same_whichever_effect_its_workers_die_at(tmp_path: Path, workshop: Workshop) -> None:
     job, param = flow_b(workshop)
-    proven = prove(tmp_path, job, "--param", param, *sample(9))
+    proven = prove(tmp_path, job, "--param", param, *sample(7))
     assert (proven.told, proven.code, proven.err) == (set(), 0, "")
-    assert len(proven.points) == (proven.began["points"] if ALL else 9)
+    assert len(proven.points) == (proven.began["points"] if ALL else 7)
 
 
 @pytest.mark.parametrize("flow", [flow_a, flow_b])
@@ -66,13 +66,9 @@ def test_without_the_ledger_each_flow_differs_at_every_point(tmp_path: Path, wor
     assert proven.end["differences"] >= len(proven.points)
 
 
-def test_an_append_is_done_once_with_the_ledger_and_again_without(tmp_path: Path, workshop: Workshop) -> None:
-    job = workshop.write(APPEND, NOTES)
-    right = prove(tmp_path, job, "--param", f"path={THREE}", *sample(6))
-    assert (right.told, right.code, right.err) == (set(), 0, "")
-    wrong = prove(tmp_path, job, "--param", f"path={THREE}", *sample(3), PORTL_LEDGER="off")
-    assert (wrong.code, len(wrong.differing)) == (1, len(wrong.points)), wrong.err
-    assert any("notes id 4: a row too many" in each for each in wrong.told)
+def test_an_append_is_done_once_chunk_by_chunk(tmp_path: Path, workshop: Workshop) -> None:
+    proven = prove(tmp_path, workshop.write(APPEND, NOTES), "--param", f"path={THREE}", *sample(5))
+    assert (proven.told, proven.code, proven.err) == (set(), 0, "")
 
 
 QUEUE = """version: 2
@@ -99,6 +95,3 @@ def test_what_is_queued_in_the_outbox_is_compared_too(tmp_path: Path, workshop: 
     assert (proven.told, proven.code, proven.err) == (set(), 0, "")
     assert {each["where"] for each in proven.began["not_compared"]} == {"portl_outbox"}
     assert {each["name"] for each in proven.began["not_compared"]} == {"queued_at", "due_at"}
-    wrong = prove(tmp_path, workshop.write(QUEUE, NOTES), "--param", f"path={THREE}", *sample(2), PORTL_LEDGER="off")
-    assert wrong.code == 1
-    assert {each.partition(" ")[0] for each in wrong.told} == {"notes"}

@@ -345,6 +345,7 @@ def test_a_required_column_takes_every_other_value(value):
 def test_on_error_decides_what_a_value_that_does_not_fit_becomes(spec):
     assert failure({**spec, "on_error": "fail"}, "x").code in ("M102", "M103")
     assert mapped({**spec, "on_error": "null"}, "x") is None
+    assert mapped({**spec, "on_error": None}, "x") is None, "null without quotes, as YAML reads it"
     assert compile_mapping({"a": 1, "col": {"from": "x", **spec, "on_error": "skip"}}).apply({}) is None
 
 

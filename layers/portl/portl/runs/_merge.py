@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import DatabaseError, Place, RunError
@@ -31,18 +30,39 @@ _OF_A_RECORD = ("D103", "D104", "D199")
 _MARK = "id of the record"
 
 
-@dataclass(slots=True)
 class Range:
-    """What the records from ``low`` to ``high``, that one left out, came to: index → (change, id as JSON text)."""
+    """What the records from ``low`` to ``high``, that one left out, came to: a change and an id (JSON text) for each.
 
-    low: int
-    high: int
-    changes: dict[int, tuple[str, str]] = field(default_factory=dict)
+    A record that has none was not written. Lists, because there are many: a mapping would take three times the memory.
+    """
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+        self.changes: list[str | None] = [None] * (high - low)
+        self.ids: list[str | None] = [None] * (high - low)
+        self.repeated = 0
 
     @property
     def bounds(self) -> tuple[int, int]:
         """The two places of a statement."""
         return self.low, self.high
+
+    def take(self, indexes: str, changes: Iterable[str], ids: Iterable[str]) -> None:
+        """Takes what a statement answered for some of the records."""
+        for idx, change, id_ in zip(map(int, indexes.split(",")), changes, ids, strict=True):
+            self.changes[idx - self.low], self.ids[idx - self.low] = change, id_
+
+    def change(self, indexes: Iterable[int], change: str) -> None:
+        """What some of the records came to after all."""
+        for idx in indexes:
+            self.changes[idx - self.low] = change
+
+    def join(self, other: Range) -> Range:
+        """This range and the one behind it."""
+        found = Range(self.low, other.high)
+        found.changes, found.ids = self.changes + other.changes, self.ids + other.ids
+        found.repeated = self.repeated + other.repeated
+        return found
 
 
 class Merge:
@@ -62,13 +82,18 @@ class Merge:
         Raises:
             StepError: of the first record that the database refused.
         """
+        if not rows.count:
+            return  # nothing was staged, so there is no stage
+        # nobody else has looked at the stage yet: without this the statements are planned for a table of a few rows
+        self._database.execute(f"ANALYZE {self._stages.of(self._at)}")
         parts = max(1, int(os.environ.get("PORTL_COMMIT_AT_ONCE", AT_ONCE)) // rows.size)
         lines = self._lines()
         with ThreadPoolExecutor(_WRITERS) as pool:
             for part in range(0, rows.chunks, parts):
                 low, high = part * rows.size, min((part + parts) * rows.size, rows.count)
                 found = self._guarded(low, high)
-                self.counts.update(Counter(change for change, _ in found.changes.values()))
+                self.counts.update(change for change in found.changes if change)
+                self.repeated += found.repeated
                 kept = [
                     pool.submit(folder.write_dumped, part_name(self._step_id, first // rows.size), lines(found, first, last))
                     for first in range(low, high, rows.size)
@@ -99,13 +124,17 @@ class Merge:
                 made[change] = head, tail
             return made[change]
 
-        def line(found: tuple[str, str] | None) -> str:
-            if found is None:
+        def line(change: str | None, id_: str | None) -> str:
+            if change is None:
                 return "null"
-            head, tail = around(found[0])
-            return f"{head}{found[1]}{tail}"
+            head, tail = around(change)
+            return f"{head}{id_}{tail}"
 
-        return lambda found, first, last: [line(found.changes.get(idx)) for idx in range(first, last)]
+        def lines(found: Range, first: int, last: int) -> list[str]:
+            part = slice(first - found.low, last - found.low)
+            return list(map(line, found.changes[part], found.ids[part]))
+
+        return lines
 
     def _reader(self) -> Callable[[str], list[str]]:
         """Makes JSON of the ids in a statement's answer: those of a query that gives them one by one."""
@@ -131,8 +160,7 @@ class Merge:
             self._database.execute("ROLLBACK TO SAVEPOINT portl_range")
             if high - low > 1:
                 middle = (low + high) // 2
-                halves = [self._guarded(low, middle), self._guarded(middle, high)]
-                return Range(low, high, {**halves[0].changes, **halves[1].changes})
+                return self._guarded(low, middle).join(self._guarded(middle, high))
             values = self._stages.values(self._at, self._write, low)
             problem.detail["params"] = shown(f"{name}={value}" for name, value in values.items())
             raise problem.at(Place(step=self._step_id, record=low)) from problem.__cause__
@@ -157,11 +185,11 @@ class Merge:
         tokens = self._tokens(ids)
         if there != len(tokens):
             raise self._lost(len(tokens) - there, "Permanent")
-        found.changes.update(zip(map(int, indexes.split(",")), ((INSERTED, token) for token in tokens), strict=True))
+        found.take(indexes, INSERTED * len(tokens), tokens)
 
     def _keyed(self, keyed: Keyed, found: Range) -> None:
         later = self._repeats(keyed, found)
-        self.repeated += len(later)
+        found.repeated = len(later)
         bounds = (*found.bounds, _array(later))
         indexes, ids, changes = self._database.execute(self._sql(keyed.first), bounds).rows[0]
         if indexes is None:
@@ -169,13 +197,11 @@ class Merge:
         if LOST in changes:
             # where a known row may be left alone, another writer may just have made it: it is there when this is tried again
             raise self._lost(changes.count(LOST), "Permanent" if keyed.answers_all else "Conflict")
-        found.changes.update(zip(map(int, indexes.split(",")), zip(changes, self._tokens(ids), strict=True), strict=True))
-        for idx in later:
-            found.changes[idx] = (UNCHANGED, found.changes[idx][1])
+        found.take(indexes, changes, self._tokens(ids))
+        found.change(later, UNCHANGED)
         for wave in _waves(later):
             changed = self._database.execute(self._sql(keyed.again), (_array(wave),)).rows[0][0]
-            for idx in map(int, changed.split(",")) if changed else ():
-                found.changes[idx] = (UPDATED, found.changes[idx][1])
+            found.change(map(int, changed.split(",") if changed else ()), UPDATED)
 
     def _repeats(self, keyed: Keyed, found: Range) -> dict[int, int]:
         """The records that are not the first of their key in the range: index → how manieth."""
@@ -221,7 +247,7 @@ class LiveStaged:
         merge = Merge(self._database, self._stages, at, step_id, prepared)
         merge.run(rows, self._folder, done)
         if merge.repeated:
-            log("info", "keys stood more than once", run=self._run.id, step_id=step_id, records=merge.repeated)
+            log("info", "keys stood more than once in a range", run=self._run.id, step_id=step_id, records=merge.repeated)
         return merge.outcomes()
 
     def drop(self) -> None:

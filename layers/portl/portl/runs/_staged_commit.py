@@ -73,4 +73,8 @@ class StagedCommit(Transaction):
         left = self._task.remaining() - MARGIN_S
         if spent >= JUDGED_AFTER_S and needed > left:
             text = f"the commit needs about {needed:,.0f} s more for what is staged and its function has {left:,.0f} s"
-            raise RunError(text, code="R110", hint="give DbCommitFunction more time, or write transaction.scope: chunk")
+            raise RunError(
+                text,
+                code="R110",
+                hint="a function has 900 s at most: write transaction.scope: chunk, or run the records in parts",
+            )

@@ -37,7 +37,7 @@ class StagedSql:
         return "id" in self._table
 
     def _listed(self, id_: str) -> str:
-        """Indexes and ids, joined in the records' order: a row for each would cost more than the write."""
+        """Indexes and ids, joined, in any order but the same: a row for each would cost more than the write."""
         ids = f"coalesce({id_}::text, 'null')" if self.integer_ids else f"coalesce(to_json({id_}::text)::text, 'null')"
         return f"string_agg(x.{INDEX}::text, ','), string_agg({ids}, ',')"
 
@@ -76,7 +76,7 @@ w AS (INSERT INTO {self._quoted} ({names})
   SELECT {values} FROM x s ORDER BY s.{INDEX}
   RETURNING {returned})
 SELECT {self._listed(f"x.{_ID}")}, {found}
-FROM (SELECT * FROM x ORDER BY {INDEX}) x"""  # noqa: S608 - identifiers quoted
+FROM x"""  # noqa: S608 - identifiers quoted
 
     def _counted(self, rows: str, direction: str) -> str:
         """The rows are made in the records' order, so an identity counts in it: the n-th id is that of the n-th record."""
@@ -84,7 +84,7 @@ FROM (SELECT * FROM x ORDER BY {INDEX}) x"""  # noqa: S608 - identifiers quoted
   SELECT {self._values} {rows} RETURNING id),
 r AS (SELECT id, row_number() OVER (ORDER BY id {direction}) AS nth FROM w),
 x AS (SELECT s.{INDEX}, r.id FROM (SELECT s.{INDEX}, row_number() OVER (ORDER BY s.{INDEX}) AS nth {rows}) s
-  LEFT JOIN r USING (nth) ORDER BY s.{INDEX})
+  LEFT JOIN r USING (nth))
 SELECT {self._listed("x.id")}, (SELECT count(*) FROM w) FROM x"""  # noqa: S608 - identifiers quoted
 
     def keyed(self, key: Sequence[str], action: str, *, answers_all: bool) -> tuple[Keyed, str | None]:
@@ -133,7 +133,7 @@ SELECT {self._listed("x.id")}, (SELECT count(*) FROM w) FROM x"""  # noqa: S608 
   RETURNING {returned}),
 x AS (SELECT s.{INDEX}, {given} AS id, {left} AS change
   FROM {STAGE} s LEFT JOIN w ON {mine}{known}
-  WHERE {IN_RANGE}{among} ORDER BY s.{INDEX})
+  WHERE {IN_RANGE}{among})
 SELECT {self._listed("x.id")}, string_agg(x.change, '') FROM x"""  # noqa: S608 - as above
 
     def _again(self, key: Sequence[str], keys: str, upsert: str) -> str:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from portl.errors import MappingError, MissingReference, Place, TemplateError
 from portl.values._expression import Scope
@@ -18,6 +18,16 @@ from portl.values._unknown import Uncertain, Unknown
 SHOWN = 80
 """Characters of a value that an error shows."""
 _UNFIT = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, TemplateError)
+
+
+def _null(value: Any) -> Any:
+    return "null" if value is None else value
+
+
+OnError = Annotated[
+    Literal["fail", "null", "skip"], BeforeValidator(_null), WithJsonSchema({"enum": ["fail", "null", None, "skip"]})
+]
+"""``null`` may be written without quotes: YAML then means nothing, and so does the writer."""
 
 
 class FieldSpec(BaseModel):
@@ -34,7 +44,7 @@ class FieldSpec(BaseModel):
     transforms: list[Any] = []
     default: Any = None
     required: bool = False
-    on_error: Literal["fail", "null", "skip"] = "fail"
+    on_error: OnError = "fail"
 
 
 FIELDS = frozenset(field.alias or name for name, field in FieldSpec.model_fields.items())
