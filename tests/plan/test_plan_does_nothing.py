@@ -23,6 +23,13 @@ def tell(found):
     os.write(told, found.encode())
     os.close(told)
 tell("")
+def folder(handle):
+    if handle < 0:
+        return ""
+    if sys.platform == "linux":
+        return os.readlink(f"/proc/self/fd/{handle}")
+    import fcntl
+    return fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\\0").decode()
 def watch(event, args):
     found = None
     if event in ("socket.connect", "socket.sendto"):
@@ -31,8 +38,11 @@ def watch(event, args):
     elif event == "open" and isinstance(args[0], (str, bytes)) and isinstance(args[1], str) and set(args[1]) & set("wxa+"):
         path = os.path.realpath(os.fsdecode(args[0]))
         found = None if path.startswith(scratch) or path == "/dev/null" else f"{event} {path}"
-    elif event in ("subprocess.Popen", "os.system", "os.remove", "os.rename"):
-        found = None if str(args[0]).startswith(scratch) or event == "os.remove" else f"{event} {args[0]}"
+    elif event in ("os.rename", "os.link"):  # a store names files from a folder that it has opened
+        path = os.path.join(folder(args[3]), os.fsdecode(args[1]))
+        found = None if path.startswith(scratch) else f"{event} {path}"
+    elif event in ("subprocess.Popen", "os.system"):
+        found = f"{event} {args[0]}"
     if found:
         tell(found + "\\n")
 sys.addaudithook(watch)

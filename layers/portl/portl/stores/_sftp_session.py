@@ -141,9 +141,24 @@ def _authenticate(transport: Any, spec: SftpSpec) -> None:
 
 
 def _private_key(paramiko: Any, text: str, passphrase: str | None) -> Any:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        with suppress(paramiko.SSHException, ValueError):
-            return kind.from_private_key(io.StringIO(text), passphrase)
+    """A key as paramiko takes it. It is read by cryptography: paramiko's own reader refuses some keys that are right."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    secret = passphrase.encode() if passphrase else None
+    for load in (serialization.load_ssh_private_key, serialization.load_pem_private_key):
+        with suppress(ValueError, TypeError):
+            key = load(text.encode(), secret)
+            if isinstance(key, RSAPrivateKey):
+                return paramiko.RSAKey(key=key)
+            if isinstance(key, EllipticCurvePrivateKey):
+                return paramiko.ECDSAKey(vals=(key, key.public_key()))
+            if isinstance(key, Ed25519PrivateKey):
+                kind = serialization.PrivateFormat.OpenSSH
+                plain = key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption())
+                return paramiko.Ed25519Key.from_private_key(io.StringIO(plain.decode()))
     raise ConfigError("the private_key cannot be read", hint="an Ed25519, ECDSA or RSA key, and its passphrase if it has one")
 
 
