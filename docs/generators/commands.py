@@ -18,6 +18,9 @@ HEAD = """# Commands
 Made from the commands themselves; `portl COMMAND --help` says the same.
 """
 
+HELP = f"| `{', '.join(cli.context_settings['help_option_names'])}` | Show this message and exit. |\n"
+"""Of every command. click makes its own option once a process, with the names that its first context gave."""
+
 
 def outputs() -> dict[str, str]:
     """``docs/commands.md``."""
@@ -41,17 +44,14 @@ def _document() -> Iterator[str]:
 
 def _command(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
     """A command's section, and those of the commands inside it."""
-    names = cli.context_settings["help_option_names"]
-    context = click.Context(command, info_name=" ".join(path), help_option_names=names)
+    context = click.Context(command, info_name=" ".join(path))
     about, example = _parts(command.help or "")
     yield f"{'#' * len(path)} {' '.join(path)}\n"
     yield f"```\n{' '.join([*path, *command.collect_usage_pieces(context)])}\n```\n"
     yield about + "\n"
-    options = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
-    if options:
-        yield "| | |\n|---|---|"
-        yield from (_option(one, context) for one in options)
-        yield ""
+    yield "| | |\n|---|---|"
+    yield from (_option(one, context) for one in command.params if not getattr(one, "hidden", False))
+    yield HELP
     if example:
         yield f"```console\n{example}\n```\n"
     if isinstance(command, click.Group):
