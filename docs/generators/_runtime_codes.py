@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from portl.errors import StoreError
+from portl.stores._saying import SAID
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("layers/portl/portl", "cli/portl_cli")
 CODE = re.compile(r"[TMCFDHLRV]\d{3}")
@@ -54,10 +57,13 @@ def runtime_codes() -> list[RuntimeCode]:
                 told[code] |= {message} - {""}
             for code in _given_to_names(tree):
                 where[code].add(name)
+    for kind, (text, _) in SAID.items():
+        told[kind.default_code].add(text.replace("{path}", "…"))
+        where[kind.default_code].add("stores/_saying.py")
     return [
         RuntimeCode(
             code,
-            KINDS[code[0]],
+            CLASSES.get(code, KINDS[code[0]]),
             "; ".join(sorted(told[code])) or UNTOLD.get(code, ""),
             ", ".join(f"`{each}`" for each in sorted(where[code])),
         )
@@ -94,7 +100,20 @@ def _own(function: ast.FunctionDef | ast.Module) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
+def _subclasses(kind: type[StoreError]) -> Iterator[type[StoreError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+BY_CLASS = {kind.__name__: kind.default_code for kind in _subclasses(StoreError)}
+"""Store errors have their code by their class, and what they say by it too, unless told otherwise."""
+CLASSES = {code: name for name, code in BY_CLASS.items()}
+
+
 def _of_call(call: ast.Call, texts: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    if isinstance(call.func, ast.Name) and call.func.id in BY_CLASS and call.args:
+        yield from ((BY_CLASS[call.func.id], message) for message in _told(call.args[0], texts))
     given = [*call.args, *(each.value for each in call.keywords)]
     for value in given:
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and CODE.fullmatch(value.value):

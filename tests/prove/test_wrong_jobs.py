@@ -95,7 +95,7 @@ def test_a_job_that_fails_undisturbed_is_not_crashed(tmp_path: Path, workshop: W
     job = workshop.write(APPEND)
     proven = prove(tmp_path, job, "--param", f"path={THREE}")
     assert (proven.code, proven.points) == (1, [])
-    assert proven.err.startswith("R150 the job fails even when nothing disturbs it: D105 there is no table notes\n")
+    assert proven.err.startswith("R161 the job fails even when nothing disturbs it: D105 there is no table notes\n")
 
 
 def test_a_job_that_never_does_the_same_twice_is_not_compared(tmp_path: Path, workshop: Workshop) -> None:
@@ -104,7 +104,7 @@ def test_a_job_that_never_does_the_same_twice_is_not_compared(tmp_path: Path, wo
     text = TOKEN.replace('{from: "{{ steps.read.rows }}", as: row}', rows).replace("{{ row.name }}", "{{ row }}")
     proven = prove(tmp_path, workshop.write(text, maker=maker), "--param", f"path={THREE}")
     assert (proven.code, proven.points) == (1, [])
-    assert proven.err.startswith("R151 two undisturbed runs of the job differ")
+    assert proven.err.startswith("R162 two undisturbed runs of the job differ")
 
 
 def test_a_function_on_aws_is_not_called(tmp_path: Path, workshop: Workshop) -> None:

@@ -27,7 +27,9 @@ from portl.stores import (
     Progress,
     Store,
     StoreClosed,
+    download,
     transfer,
+    upload,
 )
 from stores.backends import BACKENDS
 
@@ -180,6 +182,7 @@ def test_what_a_store_cannot_do_is_refused_by_name_before_anything_is_touched(st
         "if_match": lambda: store.write("a", b"", if_match="x"),
         "metadata": lambda: store.write("a", b"", overwrite=True, content_type="text/csv"),
         "sign": lambda: store.sign("a"),
+        "versions": lambda: store.read("a", version="1"),
         "exact_keys": lambda: store.exact("a//b"),
     }
     for capability, call in asked.items():
@@ -500,6 +503,19 @@ def test_a_transfer_that_was_made_before_counts_as_done_when_the_content_is_the_
     with pytest.raises(AlreadyExists):
         transfer(store, "a", other, "b", resume=True)
     assert other.read("b") == LARGE
+
+
+def test_a_file_of_this_machine_goes_up_and_comes_down_whole_or_not_at_all(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(LARGE)
+    assert upload(tmp_path / "mine", store, "in/a").size == len(LARGE)
+    assert download(store, "in/a", tmp_path / "back" / "a").path == "a"
+    assert (tmp_path / "back" / "a").read_bytes() == store.read("in/a") == LARGE
+    for call in (lambda: upload(tmp_path / "mine", store, "in/a"), lambda: download(store, "in/a", tmp_path / "mine")):
+        with pytest.raises(AlreadyExists):
+            call()
+    with pytest.raises(NotFound):
+        download(store, "absent", tmp_path / "never")
+    assert not (tmp_path / "never").exists()
 
 
 def test_progress_is_told_at_the_end_at_least(store: Store, tmp_path: Path) -> None:

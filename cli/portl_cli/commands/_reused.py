@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from portl.jobs import walk_steps
-from portl.runs import REUSED
+from portl.runs import FAILED_BEFORE, LEFT_OUT, REUSED
 from portl_cli.commands._outcome import Told, base_of
 
-NOT_DONE = (REUSED, "left out")
+NOT_DONE = (REUSED, LEFT_OUT, FAILED_BEFORE)
 
 
 def reused_lines(told: Told) -> Iterator[str]:

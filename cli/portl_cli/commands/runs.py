@@ -12,7 +12,7 @@ import click
 
 from portl.values import redact
 from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
-from portl_cli.commands._project import find_project
+from portl_cli.commands._project import find_project, runs_folder
 from portl_cli.commands._replay import command as replay_run
 
 PROJECT = click.option(
@@ -46,7 +46,7 @@ def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
     Example:
       portl runs list --limit 5
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
-    root = _root(start)
+    root = runs_folder(find_project(start))
     found = list(islice(kept_runs(root), limit))
     if as_json:
         click.echo(json.dumps([_short(root, run) for run in found], ensure_ascii=False))
@@ -74,7 +74,7 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: b
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
       portl runs show last
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
-    root = _root(start)
+    root = runs_folder(find_project(start))
     folder = root / find_run(root, run)
     if failed:
         return _show_failed(folder, as_json=as_json)
@@ -108,10 +108,6 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
     if none:
         click.echo(f"run {folder.name} has no dead letters", err=True)
     return 0
-
-
-def _root(start: Path) -> Path:
-    return Path(os.environ.get("PORTL_RUNS") or find_project(start).root / ".portl" / "runs").resolve()
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:

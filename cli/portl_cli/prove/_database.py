@@ -85,7 +85,7 @@ class ProofDatabase:
         ``sequences`` are those the transaction began with (name, last value, start); None: there was none, or it committed.
 
         Raises:
-            RunError: R152, a transaction stays open.
+            RunError: R163, a transaction stays open.
         """
         own = self._own.get("own")
         ends = time.monotonic() + GONE_WITHIN_S
@@ -93,7 +93,7 @@ class ProofDatabase:
             if time.monotonic() > ends:
                 text = "a transaction stays open although the worker that began it was killed"
                 hint = "does a function of the job keep one open? close it before it answers"
-                raise RunError(text, code="R152", hint=hint)
+                raise RunError(text, code="R163", hint=hint)
             time.sleep(0.002)
         for name, last, start in sequences or ():
             self._set(name, last, start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from portl.errors import RunError
 from portl_cli.engine import Execution
@@ -31,30 +30,17 @@ class Outcome:
     differences: tuple[Difference, ...]
 
 
-class Recovery(Protocol):
-    """A way to go on after a crash."""
-
-    def __call__(self, stage: Stage) -> Execution:
-        """Runs the job, whose worker dies at the armed point, and whatever brings it to its end; answers that end."""
-        ...
-
-
-def retried(stage: Stage) -> Execution:
-    """The machine's own Retry: the Task whose worker died is done again in the same run."""
-    return stage.run()
-
-
 class Proof:
     """A proof under way. ``rerun`` says that a second run with the same run_key follows each recovery, as a user would."""
 
-    def __init__(self, stage: Stage, *, rerun: bool, recover: Recovery = retried) -> None:
-        self._stage, self.rerun, self._recover = stage, rerun, recover
+    def __init__(self, stage: Stage, *, rerun: bool) -> None:
+        self._stage, self.rerun = stage, rerun
 
     def undisturbed(self) -> Undisturbed:
         """Runs the job twice from the same beginning.
 
         Raises:
-            RunError: R150, it fails; R151, what the two runs leave differs in more than single columns and parts of requests.
+            RunError: R161, it fails; R162, what the two runs leave differs in more than single columns and parts of requests.
         """
         one, points = self._calmly()
         other, seen = self._calmly()
@@ -62,7 +48,7 @@ class Proof:
         still = differences(one, other, apart)
         if still:
             text = f"two undisturbed runs of the job differ, so that nothing can be compared: {still[0]}"
-            raise RunError(text, code="R151", hint="let the job do the same for the same input")
+            raise RunError(text, code="R162", hint="let the job do the same for the same input")
         return Undisturbed(one, tuple(point for point in points if point in set(seen)), apart)
 
     def _calmly(self) -> tuple[State, list[Point]]:
@@ -70,7 +56,7 @@ class Proof:
         ended = self._stage.run()
         if ended.status != "SUCCEEDED":
             text = f"the job fails even when nothing disturbs it: {self._why(ended)}"
-            raise RunError(text, code="R150", hint="let it pass `portl run --demo` first")
+            raise RunError(text, code="R161", hint="let it pass `portl run --demo` first")
         return self._stage.state(), in_order(self._stage.heard.reached)
 
     def crashes(self, calm: Undisturbed, most: int | None) -> Iterator[Outcome]:
@@ -82,7 +68,7 @@ class Proof:
         stage = self._stage
         stage.reset()
         stage.arm(point)
-        ended = self._recover(stage)
+        ended = stage.run()  # the machine's own Retry does the Task again whose worker died
         if not stage.heard.died:
             stage.disarm()
             return Outcome(point, "not reached", (Difference("the run", "it did not come to this point again"),))

@@ -29,11 +29,12 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._letters import FAILED, Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._letters import FAILED, FAILED_BEFORE, Letter, chunk_letters, keep_letters, letters_name, read_letters
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
 from portl.runs._progress import use_progress
+from portl.runs._records import LEFT_OUT
 from portl.runs._results import PER_RECORD
 from portl.runs._reuse import REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
@@ -60,8 +61,10 @@ __all__ = [
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
     "FAILED",
+    "FAILED_BEFORE",
     "INDEX",
     "INSERTED",
+    "LEFT_OUT",
     "LOST",
     "MAX_CHUNKS",
     "NEW_KEY",

@@ -30,6 +30,7 @@ from portl.runs._intents import (
 from portl.runs._ledger import Ledger, switched_on
 from portl.runs._merge import LiveStaged
 from portl.runs._outbox import OUTBOX, prepare_outbox
+from portl.runs._own_tables import LOCK
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter
 from portl.runs._stage_tables import StageTables, is_missing
@@ -91,7 +92,7 @@ class LiveExecutor:
         with database.transaction():
             database.limit(statement_s=seconds, idle_s=seconds if begin.calls else None)
             for table in begin.locks:
-                database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (f"portl:{table}",))
+                database.execute(LOCK, (f"portl:{table}",))
             earlier = ledger.claim(str(begin.work), begin.again) if ledger else None
             unit = earlier_unit(self._folder, earlier) if earlier else new_unit(self._folder)
             if not earlier:

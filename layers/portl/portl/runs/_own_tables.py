@@ -6,6 +6,9 @@ from typing import Any
 
 from portl.errors import DatabaseError
 
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text"
+"""Waits for a name's lock, which the end of the transaction gives back."""
+
 
 def is_there(database: Any, table: str) -> bool:
     """Whether the database has the table."""
@@ -22,7 +25,7 @@ def make_where_missing(database: Any, table: str, statements: tuple[str, ...]) -
         return
     try:
         with database.transaction():
-            database.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", (table,))
+            database.execute(LOCK, (table,))
             for statement in statements:
                 database.execute(statement)
     except DatabaseError as problem:

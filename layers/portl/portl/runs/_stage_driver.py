@@ -32,7 +32,7 @@ def run_stage(task: Task, load: Load) -> dict[str, Any]:
     try:
         task.executor.stage(connection, lot)
     except StepError as problem:
-        raise _in_file(task, group.rows, problem) from problem.__cause__
+        raise task.in_file(group.rows, problem) from problem.__cause__
     return {**answer, "records": lot.count}
 
 
@@ -40,12 +40,6 @@ def _not_wanted(task: Task) -> bool:
     """Whether the commit will take what an earlier run has, or in a replay does its records by themselves."""
     origin = task.run.origin
     return origin is not None and (origin.picks is not None or origin.keep.issuperset(step_ids(task)))
-
-
-def _in_file(task: Task, rows: Rows, problem: StepError) -> StepError:
-    idx = problem.place.record
-    line = task.source(rows).line(idx) if idx is not None else None
-    return problem.at(Place(line=line, file=rows.file or None))
 
 
 class _Chunk:
@@ -80,7 +74,7 @@ class _Chunk:
                 return
             intent = node.prepared.plan(scope)
         except StepError as problem:
-            raise _in_file(self._task, self._rows, problem.at(Place(step=node.spec.id, record=idx))) from problem.__cause__
+            raise self._task.in_file(self._rows, problem.at(Place(step=node.spec.id, record=idx))) from problem.__cause__
         if not isinstance(intent, Statement):
             executor.note(intent, step_id=node.spec.id, record=idx)
             share.skipped += 1

@@ -15,7 +15,7 @@ from portl.connections import quote_identifier
 from portl.errors import DatabaseError, Place, RunError, StepError
 from portl.runs._begin import Run
 from portl.runs._events import log
-from portl.runs._own_tables import is_there
+from portl.runs._own_tables import LOCK, is_there
 from portl.runs._staged import INDEX, STAGE, Lot, Share, StagedWrite
 from portl.values import shortened
 
@@ -27,7 +27,6 @@ WHERE c.relkind = 'r' AND c.relname LIKE 'portl\\_stage\\_%' AND pg_has_role(c.r
 _COMMENT = """SELECT quote_literal(json_build_object('job', $1::text, 'run_key', $2::text, 'unit', $3::text, 'run', $4::text,
 'made_at', extract(epoch FROM now())::bigint)::text)"""
 _MADE = "SELECT 1 FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid)"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text"
 _MISSING = "42P01"
 _SHOWN = 200
 
@@ -53,7 +52,7 @@ class StageTables:
         self._make([share.write for share in lot.shares])
         with self._database.transaction():
             # an attempt that is thought dead may still be at it: it ends first, and is replaced
-            self._database.execute(_LOCK, (f"{self.chunks}:{lot.chunk}",))
+            self._database.execute(LOCK, (f"{self.chunks}:{lot.chunk}",))
             # before the other stages: they are dropped in this order, too
             self._database.execute(f"DELETE FROM {self.chunks} WHERE chunk = $1::int", (lot.chunk,))  # noqa: S608 - our own name
             for at, share in enumerate(lot.shares):
@@ -76,7 +75,7 @@ class StageTables:
             return
         try:
             with self._database.transaction():
-                self._database.execute(_LOCK, (self.chunks,))
+                self._database.execute(LOCK, (self.chunks,))
                 # not to_regclass: it may answer by what it knew before the lock was waited for
                 if self._database.execute(_MADE, (self.chunks,)).rows:
                     return

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, cast
 
-from portl.errors import Place, RunError, StepError
+from portl.errors import RunError, StepError
 from portl.runs._intents import Again, Begin, Merge
 from portl.runs._progress import Progress
 from portl.runs._records import Node
@@ -48,7 +48,7 @@ class StagedCommit(Transaction):
             try:
                 came_to = staged.merge(at, node.spec.id, cast("Stageable", node.prepared), rows, done)
             except StepError as problem:
-                raise self._in_file(rows, problem) from problem.__cause__
+                raise self._task.in_file(rows, problem) from problem.__cause__
             left_out, skipped = counts[node.spec.id]
             stats[node.spec.id] = dict(came_to + Counter({"left out": left_out, "skipped": skipped}))
         progress.end(rows.count * len(nodes))
@@ -60,11 +60,6 @@ class StagedCommit(Transaction):
     def _note(self, node: Node) -> None:
         write = cast("Stageable", node.prepared).staged()
         self._executor.note(Merge(write.connection, write.table, write.shown), step_id=node.spec.id, record=None)
-
-    def _in_file(self, rows: Rows, problem: StepError) -> StepError:
-        idx = problem.place.record
-        line = self._task.source(rows).line(idx) if idx is not None else None
-        return problem.at(Place(line=line, file=rows.file or None))
 
     def _fits(self, records: int) -> None:
         """Gives up early, with the way out, when the records left would take longer than the function has."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from portl.connections import Connections
+from portl.errors import Place, StepError
 from portl.jobs import decode_spec
 from portl.runs._begin import Run, begin_run, load_run
 from portl.runs._effects import Executor, effects
@@ -92,6 +93,12 @@ class Task:
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
         return self._sources.setdefault(rows.ref, RowsReader(self.folder, rows))
+
+    def in_file(self, rows: Rows, problem: StepError) -> StepError:
+        """The error of a record, placed in the file that the list came from."""
+        idx = problem.place.record
+        line = self.source(rows).line(idx) if idx is not None else None
+        return problem.at(Place(line=line, file=rows.file or None))
 
     def parts(self, rows: Rows) -> Sequence[int]:
         """The parts of a list that the Task goes over: its chunk, or all that hold a record to do."""

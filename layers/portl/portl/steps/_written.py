@@ -18,6 +18,9 @@ Columns = Annotated[dict[str, Any], defined_as("Mapping"), Field(min_length=1)]
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")]
 
 
+_GIVE = "where it is empty, give the column a default; where it did not fit, correct the source or leave it out: on_error: skip"
+
+
 class WriteSpec(StepSpec):
     """The fields of every step that writes a table."""
 
@@ -74,5 +77,5 @@ class Writing:
         for name, value in (values or {}).items():
             if value is None and self.table[name].not_null:
                 text = f"{name} of {self.spec.table} is NOT NULL and the record has no value for it"
-                raise MappingError(text, code="M101", hint="give the column a default", place=Place(column=name))
+                raise MappingError(text, code="M101", hint=_GIVE, place=Place(column=name))
         return values

@@ -24,15 +24,15 @@ from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
-from portl.stores._open import checksum, open_input, open_store
+from portl.stores._open import checksum, download, open_input, open_store, upload
 from portl.stores._paths import ExactKey
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
-from portl.stores._specs import LocalSpec, S3Spec, SftpSpec
+from portl.stores._specs import S3Spec, SftpSpec
 from portl.stores._store import Store
-from portl.stores._transfer import download, transfer, upload
+from portl.stores._transfer import transfer
 
 __all__ = [
     "NO_RETRY",
@@ -51,7 +51,6 @@ __all__ = [
     "InvalidPath",
     "IsFolder",
     "LocalDriver",
-    "LocalSpec",
     "MemoryDriver",
     "NotAFolder",
     "NotFound",

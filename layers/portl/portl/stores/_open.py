@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from portl.errors import ConfigError, InvalidPath
+from portl.stores._entries import Written
 from portl.stores._local import LocalDriver
 from portl.stores._retry import RetryPolicy
 from portl.stores._saying import said
 from portl.stores._store import OnCall, Store
+from portl.stores._transfer import Verify, transfer
 
 
 def open_store(
@@ -31,6 +33,23 @@ def open_store(
         text = f"{root} cannot be opened: only folders can be, so far"
         raise ConfigError(text, hint="use a local folder", store=str(root), operation="open_store")
     return Store(LocalDriver(root, durable=durable), retry=retry, remaining=remaining, on_call=on_call)
+
+
+def upload(file: str | Path, store: Store, path: str, *, overwrite: bool = False, verify: Verify = "checksum") -> Written:
+    """Copies a file of this machine into a store. See ``transfer``."""
+    here, name = _beside(file)
+    return transfer(here, name, store, path, overwrite=overwrite, verify=verify)
+
+
+def download(store: Store, path: str, file: str | Path, *, overwrite: bool = False, verify: Verify = "checksum") -> Written:
+    """Copies a file of a store to this machine: it is there whole, or not at all. See ``transfer``."""
+    here, name = _beside(file)
+    return transfer(store, path, here, name, overwrite=overwrite, verify=verify)
+
+
+def _beside(file: str | Path) -> tuple[Store, str]:
+    path = Path(file).expanduser().absolute()
+    return open_store(path.parent), path.name
 
 
 def open_input(path: str, base: Path | None = None) -> io.BufferedReader:

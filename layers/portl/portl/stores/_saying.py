@@ -24,7 +24,7 @@ from portl.errors import (
 )
 from portl.stores._retry import told
 
-_SAID: dict[type[StoreError], tuple[str, str]] = {
+SAID: dict[type[StoreError], tuple[str, str]] = {
     NotFound: ("{path} is not there", "check the path, and the store's root"),
     IsFolder: ("{path} is a folder", "name a file"),
     NotAFolder: ("{path}: a part of the path is a file", "choose another path"),
@@ -68,7 +68,7 @@ def filled(problem: StoreError, path: str, store: str, operation: str) -> StoreE
 
 
 def _words(kind: type[StoreError], what: str) -> tuple[str, str]:
-    text, hint = _SAID.get(kind, ("{path}: the store failed", "look at the cause"))
+    text, hint = SAID.get(kind, ("{path}: the store failed", "look at the cause"))
     return text.format(path=what), hint
 
 

@@ -12,16 +12,7 @@ class StoreSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attempts: int = Field(default=4, ge=1, le=20, description="How often a call is made in all before it has failed.")
     timeout_s: float = Field(default=30, gt=0, le=840, description="How long one call may take, in seconds.")
-
-
-class LocalSpec(StoreSpec):
-    """A folder of this machine."""
-
-    type: Literal["local"] = "local"
-    root: str = Field(description="The folder; a relative one from the working folder.")
-    durable: bool = Field(default=True, description="Whether a file outlasts a power cut once it is written.")
 
 
 class S3Spec(StoreSpec):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Self, TypeVar
 
@@ -17,6 +18,7 @@ from portl.stores._progress import OnProgress, Told
 from portl.stores._reader import Reader, buffered
 from portl.stores._retry import Attempts, RetryPolicy
 from portl.stores._saying import filled, said
+from portl.stores._transfer import transfer
 from portl.stores._writing import Writing, parts_of
 
 Answer = TypeVar("Answer")
@@ -84,6 +86,10 @@ class Store:
             about = {"path": path, "store": self.name, "operation": operation}
             raise NotSupported(text, capability=capability, hint=hint, **about)
 
+    def _versioned(self, version: str | None, operation: str, path: str) -> None:
+        if version is not None:
+            self.demand("versions", operation, path)
+
     def exact(self, key: str) -> ExactKey:
         """A raw key, as an event names it, to be used where a path is asked for."""
         self.demand("exact_keys", "exact", key)
@@ -93,6 +99,7 @@ class Store:
 
     def stat(self, path: str, *, missing_ok: bool = False, version: str | None = None) -> Entry | None:
         """What is under the path; None when nothing is and ``missing_ok``."""
+        self._versioned(version, "stat", path)
         try:
             return self._relative(self._call("stat", path, lambda: self.driver.head(self.key(path), version)))
         except NotFound:
@@ -151,6 +158,7 @@ class Store:
         self, path: str, start: int = 0, length: int | None = None, *, etag: str | None = None, version: str | None = None
     ) -> Iterator[bytes]:
         """The content as it comes. A connection that breaks is taken up again at the byte it reached."""
+        self._versioned(version, "read", path)
         key, end = self.key(path), None if length is None else start + length
         at, attempts = start, self._attempts()
         while end is None or at < end:
@@ -273,8 +281,6 @@ class Store:
 
     def copy(self, source: str, target: str, *, overwrite: bool = False) -> Entry:
         """Copies a file inside the store, without passing through this machine where the store can."""
-        from portl.stores._transfer import transfer
-
         transfer(self, source, self, target, overwrite=overwrite)
         return self._file(target, None)
 
@@ -309,10 +315,8 @@ class Store:
         return path if isinstance(path, ExactKey) else self._below + checked(path)
 
     def _relative(self, entry: Entry) -> Entry:
-        from dataclasses import replace
-
-        own = entry.path[len(self._below) :]
-        return replace(entry, path=type(entry.path)(own))
+        own = type(entry.path)(entry.path[len(self._below) :])  # an ExactKey stays one
+        return replace(entry, path=own)
 
     def _file(self, path: str, version: str | None) -> Entry:
         entry = self.stat(path, version=version)

@@ -7,14 +7,16 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from portl.errors import Changed, ChecksumMismatch, IsFolder, StoreError
+from portl.errors import Changed, ChecksumMismatch, IsFolder, NotSupported, StoreError
 from portl.stores._entries import Entry, How, Written
 from portl.stores._progress import OnProgress, Told
 from portl.stores._saying import said
-from portl.stores._store import Store
+
+if TYPE_CHECKING:
+    from portl.stores._store import Store
 
 Mode = Literal["auto", "server", "stream"]
 Verify = Literal["size", "checksum", "full"]
@@ -55,23 +57,11 @@ def transfer(
     entry = src_store.stat(src)
     if entry is None or entry.kind == "folder":
         raise said(IsFolder, src, src_store.name, "transfer", None)
-    if resume and (done := _already(src_store, src, entry, dst_store, dst)) is not None:
+    copying = _Copying(src_store, src, entry, dst_store, dst, overwrite, verify, progress)
+    done = copying.done_before() if resume else None
+    if done is not None:
         return done
-    if _on_server(mode, src_store, dst_store, dst):
-        return _server(src_store, src, entry, dst_store, dst, overwrite=overwrite, verify=verify, progress=progress)
-    return _stream(src_store, src, entry, dst_store, dst, overwrite=overwrite, verify=verify, progress=progress)
-
-
-def upload(file: str | Path, store: Store, path: str, *, overwrite: bool = False, verify: Verify = "checksum") -> Written:
-    """Copies a file of this machine into a store. See ``transfer``."""
-    here, name = _local(file)
-    return transfer(here, name, store, path, overwrite=overwrite, verify=verify)
-
-
-def download(store: Store, path: str, file: str | Path, *, overwrite: bool = False, verify: Verify = "checksum") -> Written:
-    """Copies a file of a store to this machine: it is there whole, or not at all. See ``transfer``."""
-    here, name = _local(file)
-    return transfer(store, path, here, name, overwrite=overwrite, verify=verify)
+    return copying.on_server() if copying.may_stay_there(mode) else copying.through_here()
 
 
 def content_hash(store: Store, path: str, *, etag: str | None = None) -> str:
@@ -82,103 +72,87 @@ def content_hash(store: Store, path: str, *, etag: str | None = None) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _local(file: str | Path) -> tuple[Store, str]:
-    from portl.stores._local import LocalDriver
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    """One file on its way; the fields are the arguments of ``transfer``."""
 
-    path = Path(file).expanduser().absolute()
-    return Store(LocalDriver(path.parent)), path.name
+    src_store: Store
+    src: str
+    entry: Entry
+    dst_store: Store
+    dst: str
+    overwrite: bool
+    verify: Verify
+    progress: OnProgress | None
 
+    def done_before(self) -> Written | None:
+        """What is there already, when it is the same."""
+        there = self.dst_store.stat(self.dst, missing_ok=True)
+        if there is None or there.kind == "folder" or there.size != self.entry.size:
+            return None
+        digest = content_hash(self.src_store, self.src, etag=self.entry.etag)
+        if content_hash(self.dst_store, self.dst, etag=there.etag) != digest:
+            return None
+        return Written(self.dst, there.size, digest, there.etag, there.version)
 
-def _already(src_store: Store, src: str, entry: Entry, dst_store: Store, dst: str) -> Written | None:
-    there = dst_store.stat(dst, missing_ok=True)
-    if there is None or there.kind == "folder" or there.size != entry.size:
-        return None
-    digest = content_hash(src_store, src, etag=entry.etag)
-    if content_hash(dst_store, dst, etag=there.etag) != digest:
-        return None
-    return Written(dst, there.size, digest, there.etag, there.version)
+    def may_stay_there(self, mode: Mode) -> bool:
+        """Whether the two stores are one place, which copies by itself. Raises NotSupported where that is demanded in vain."""
+        one, other = self.src_store.driver, self.dst_store.driver
+        can = type(one) is type(other) and one.place == other.place and self.dst_store.supports("server_copy")
+        if mode == "server" and not can:
+            self.dst_store.demand("server_copy", "copy", self.dst)
+            text = f"{self.src_store.name} and {self.dst_store.name} are not one place"
+            about = {"path": self.dst, "store": self.dst_store.name, "operation": "transfer"}
+            raise NotSupported(text, capability="server_copy", hint="use mode auto or stream", **about)
+        return can and mode != "stream"
 
+    def on_server(self) -> Written:
+        """Copies without passing through this machine."""
+        entry, told = self.entry, self._told()
+        how = How(self.overwrite, None, entry.content_type, entry.metadata)
+        made = self.dst_store.copied(self.src_store, self.src, self.dst, how, entry.etag)
+        if made.size != entry.size:
+            raise self._mismatch(f"{self.dst} has {made.size:,} bytes, and {self.src} has {entry.size:,}")
+        checksum = made.checksum
+        if self.verify == "full":
+            checksum = content_hash(self.src_store, self.src, etag=entry.etag)
+            self._read_back(checksum)
+        told.more(entry.size)
+        told.end()
+        return Written(self.dst, made.size, checksum, made.etag, made.version)
 
-def _on_server(mode: Mode, src_store: Store, dst_store: Store, dst: str) -> bool:
-    same = src_store.driver.place == dst_store.driver.place and type(src_store.driver) is type(dst_store.driver)
-    can = same and dst_store.supports("server_copy")
-    if mode == "server" and not can:
-        dst_store.demand("server_copy", "copy", dst)
-        text = f"{src_store.name} and {dst_store.name} are not one place"
-        from portl.errors import NotSupported
+    def through_here(self) -> Written:
+        """Reads and writes side by side."""
+        entry, told = self.entry, self._told()
+        beside: dict[str, Any] = {}
+        if self.dst_store.supports("metadata"):
+            beside = {"content_type": entry.content_type, "metadata": entry.metadata}
+        expected = entry.checksum if (entry.checksum or "").startswith("sha256:") else None
+        parts = _ahead(self.src_store.chunks(self.src, etag=entry.etag))
+        with self.dst_store.writer(self.dst, overwrite=self.overwrite, checksum=expected, **beside) as writing:
+            for part in parts:
+                writing.write(part)
+                told.more(len(part))
+            if writing.size != entry.size:
+                raise said(Changed, self.src, self.src_store.name, "transfer", None)
+        told.end()
+        if self.verify == "full" or (self.verify == "checksum" and not writing.compared):
+            self._read_back(str(writing.written.checksum))
+        return writing.written
 
-        raise NotSupported(text, capability="server_copy", hint="use mode auto or stream", path=dst, store=dst_store.name)
-    return can and mode != "stream"
+    def _told(self) -> Told:
+        return Told("copy", self.src, self.entry.size, self.progress)
 
+    def _read_back(self, sent: str) -> None:
+        there = content_hash(self.dst_store, self.dst)
+        if there != sent:
+            raise self._mismatch(f"{self.dst} has {there}, and {sent} was sent")
 
-def _server(
-    src_store: Store,
-    src: str,
-    entry: Entry,
-    dst_store: Store,
-    dst: str,
-    *,
-    overwrite: bool,
-    verify: Verify,
-    progress: OnProgress | None,
-) -> Written:
-    told = Told("copy", src, entry.size, progress)
-    how = How(overwrite, None, entry.content_type, entry.metadata)
-    made = dst_store.copied(src_store, src, dst, how, entry.etag)
-    if made.size != entry.size:
-        raise _mismatch(dst_store, dst, f"{dst} has {made.size:,} bytes, and {src} has {entry.size:,}")
-    checksum = made.checksum
-    if verify == "full":
-        checksum = content_hash(src_store, src, etag=entry.etag)
-        _same(dst_store, dst, checksum)
-    told.more(entry.size)
-    told.end()
-    return Written(dst, made.size, checksum, made.etag, made.version)
-
-
-def _stream(
-    src_store: Store,
-    src: str,
-    entry: Entry,
-    dst_store: Store,
-    dst: str,
-    *,
-    overwrite: bool,
-    verify: Verify,
-    progress: OnProgress | None,
-) -> Written:
-    parts = _ahead(src_store.chunks(src, etag=entry.etag))
-    beside = {"content_type": entry.content_type, "metadata": entry.metadata} if dst_store.supports("metadata") else {}
-    told = Told("copy", src, entry.size, progress)
-    expected = entry.checksum if (entry.checksum or "").startswith("sha256:") else None
-    with dst_store.writer(dst, overwrite=overwrite, checksum=expected, **beside) as writing:  # type: ignore[arg-type]
-        for part in parts:
-            writing.write(part)
-            told.more(len(part))
-        if writing.size != entry.size:
-            raise said(Changed, src, src_store.name, "transfer", None)
-    told.end()
-    _verify(writing.written, dst_store, dst, verify, told_by_store=writing.compared)
-    return writing.written
-
-
-def _verify(written: Written, store: Store, path: str, verify: Verify, *, told_by_store: bool) -> None:
-    if verify == "full" or (verify == "checksum" and not told_by_store):
-        _same(store, path, str(written.checksum))
-
-
-def _same(store: Store, path: str, sent: str) -> None:
-    """Reads back what was written."""
-    there = content_hash(store, path)
-    if there != sent:
-        raise _mismatch(store, path, f"{path} has {there}, and {sent} was sent")
-
-
-def _mismatch(store: Store, path: str, text: str) -> ChecksumMismatch:
-    with suppress(StoreError):  # what is wrong must not stay, and why it is wrong is what is told
-        store.delete(path)
-    hint = "do it again; the source is kept"
-    return ChecksumMismatch(text, hint=hint, path=path, store=store.name, operation="transfer")
+    def _mismatch(self, text: str) -> ChecksumMismatch:
+        with suppress(StoreError):  # what is wrong must not stay, and why it is wrong is what is told
+            self.dst_store.delete(self.dst)
+        hint = "do it again; the source is kept"
+        return ChecksumMismatch(text, hint=hint, path=self.dst, store=self.dst_store.name, operation="transfer")
 
 
 def _ahead(parts: Iterable[bytes]) -> Iterator[bytes]:
