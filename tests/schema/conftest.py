@@ -22,6 +22,31 @@ connections:
   pg: {type: postgres, url: "${env:PG_URL}", sslmode: require, sslrootcert: ca.pem, connect_timeout_s: 5}
   fn: {type: lambda, function: ingestor, region: eu-central-1}
   api: {type: http, base_url: "${env:API}", headers: {Authorization: "${secret:t}"}, timeout_s: 5, max_connections: 4}
+  here: {type: local, root: data, durable: false, timeout_s: 5, retry: {attempts: 2, base_s: 0.1, max_s: 1, deadline_s: 5}}
+  lake:
+    type: s3
+    bucket: lake-raw
+    prefix: in
+    region: eu-central-1
+    endpoint: http://127.0.0.1:9000
+    access_key_id: "${env:LAKE_KEY}"
+    secret_access_key: "${secret:lake/key}"
+    session_token: "${secret:lake/token}"
+    virtual_host: false
+  partner:
+    type: sftp
+    host: sftp.example.org
+    port: 2222
+    user: portl
+    host_key: ssh-ed25519 AAAA
+    password: "${secret:partner/password}"
+    private_key: "${secret:partner/key}"
+    passphrase: "${secret:partner/passphrase}"
+    root: out
+    max_connections: 2
+    keepalive_s: 10
+profiles:
+  local: {lake: {type: local, root: lake}}
 transaction: {scope: db, connection: pg, external: inline, staging: false}
 steps:
   - id: read_csv

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from portl.connections import Boto3Invoker, FunctionInvoker, Target, failed, resolve, use_invoker
 from portl.errors import FunctionError
-from portl.jobs import Job, walk_steps
+from portl.jobs import Job, is_store, store_of, walk_steps
 from portl.runs import use_progress
+from portl.stores import overridden
 from portl_cli.engine import Hook, Link, Succeeded
 
 if TYPE_CHECKING:
@@ -35,15 +36,23 @@ def job_hook(project: Project, job: Job, job_folder: Path) -> Hook:
 
 
 def job_specs(job: Job) -> list[dict[str, Any]]:
-    """What may name variables and secrets: the connections, and the headers of steps."""
+    """What may name variables and secrets: the connections, stores as the environment has them, and the headers of steps."""
     steps = (step.model_dump(mode="json", by_alias=True, include={"headers"}) for step in walk_steps(job.steps))
-    return [*job.connections.values(), *steps]
+    return [*(overridden(name, spec) if is_store(spec) else spec for name, spec in job.connections.items()), *steps]
+
+
+def needed_specs(job: Job) -> list[dict[str, Any]]:
+    """Those without which the job cannot run: all, but for stores that only the run may name."""
+    named = {store_of(address) for step in walk_steps(job.steps) for address in step.addresses()}
+    spared = {name for name, spec in job.connections.items() if is_store(spec) and name not in named}
+    kept = {name: spec for name, spec in job.connections.items() if name not in spared}
+    return job_specs(job.model_copy(update={"connections": kept}))
 
 
 def install(link: Link, given: Mapping[str, Any]) -> None:
     """See Hook."""
     for spec in given["specs"]:
-        resolve(spec)
+        resolve(spec, leave_missing=True)
     use_progress(link.send)
     use_invoker(LocalInvoker(link, given["folders"], Path(given["job_folder"])))
 

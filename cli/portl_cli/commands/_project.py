@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, SetupError
-from portl.jobs import Job, load_job
+from portl.jobs import NO_STORES_FILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl_cli.bundle import bundle
 from portl_cli.compile import Compiled, compile_job
@@ -19,6 +19,10 @@ TEMPLATE = "template.yaml"
 JOBS = "statemachines"
 SCHEMA = "schema.sql"
 SAMPLE_ROWS = "demo.sql"
+SAMPLE_FILES = "demo"
+"""The folder beside a job that holds, by store, what a demo's stores begin with."""
+PROFILE = "PORTL_PROFILE"
+"""The environment variable that names the profile to run with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,22 @@ def find_project(start: Path) -> Project:
     Raises:
         SetupError: V20x, the template cannot be read.
     """
+    root = project_root(start)
+    if (root / TEMPLATE).is_file():
+        return Project(root, load_template(root / TEMPLATE), root / TEMPLATE)
+    brought = bundle() / TEMPLATE
+    return Project(root, load_template(brought), brought, bundled=True)
+
+
+def project_root(start: Path) -> Path:
+    """The folder of the project around a file or folder."""
     place = start.resolve()
     folders = (place, *place.parents)
-    root = next((folder for folder in folders if (folder / TEMPLATE).is_file()), None)
-    if root is not None:
-        return Project(root, load_template(root / TEMPLATE), root / TEMPLATE)
-    own = next((folder for folder in folders if (folder / JOBS).is_dir()), place if place.is_dir() else place.parent)
-    brought = bundle() / TEMPLATE
-    return Project(own, load_template(brought), brought, bundled=True)
+    beside = place if place.is_dir() else place.parent
+    return next(
+        (folder for folder in folders if (folder / TEMPLATE).is_file()),
+        next((folder for folder in folders if (folder / JOBS).is_dir()), beside),
+    )
 
 
 def runs_folder(project: Project) -> Path:
@@ -87,7 +99,28 @@ def read_job(path: Path) -> Job:
         JobError: it is wrong; with every diagnostic.
     """
     file = job_file(path)
-    return load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file))
+    stores = stores_around(file)
+    job = load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file), stores=stores)
+    return with_profile(job, stores, os.environ.get(PROFILE))
+
+
+def stores_around(path: Path) -> StoresFile:
+    """What ``stores.yaml`` or ``stores.toml`` beside the project's template declares; nothing where neither is there.
+
+    Raises:
+        JobError: it is wrong, or both are there.
+    """
+    file = stores_file(path)
+    return load_stores(file) if file else NO_STORES_FILE
+
+
+def stores_file(path: Path) -> Path | None:
+    """The file of stores of the project around a path. Raises JobError where there are two."""
+    root = project_root(path)
+    there = [root / name for name in STORES_FILES if (root / name).is_file()]
+    if len(there) > 1:
+        raise JobError(f"{there[0]} and {there[1].name} are both there: keep one of them")
+    return there[0] if there else None
 
 
 def functions_around(path: Path) -> frozenset[str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from portl.errors import RunError
-from portl.jobs import Job, closest
+from portl.jobs import Job, closest, key_stores
 from portl.runs import RESUME, RunFolder, base_params, check_key, read_base
 from portl.stores import open_store
 from portl_cli.commands._ending import find_run, kept_runs
@@ -31,7 +31,7 @@ def resumed_input(root: Path, job: Job, texts: Iterable[str], *, resume: str | N
     try:
         base = read_base(RunFolder(open_store(str(root)), ""), mark["run"], job.job)
         params = base_params(job.params, given, base, mark["run"])
-        check_key(job.run_key, params, base, mark["run"])
+        check_key({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
     except RunError as problem:
         raise click.UsageError(f"{problem}; {problem.hint}") from None
     return {**given, RESUME: mark}

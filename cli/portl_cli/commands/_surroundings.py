@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,11 +20,12 @@ from portl.connections import (
     variables,
 )
 from portl.errors import DatabaseError, MissingVariable, SetupError
-from portl.jobs import DATABASES, Job, used_databases
+from portl.jobs import DATABASES, Job, is_store, used_databases
 from portl.runs import use_progress
-from portl_cli.commands._functions import job_specs
+from portl.stores import overridden, prefix_of
+from portl_cli.commands._functions import job_specs, needed_specs
 from portl_cli.commands._hosts import Host, HostName, start_host
-from portl_cli.commands._project import SAMPLE_ROWS, SCHEMA, Project
+from portl_cli.commands._project import SAMPLE_FILES, SAMPLE_ROWS, SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 from portl_cli.engine import AWS_LIMITS, Limits
 
@@ -58,9 +60,9 @@ def surroundings(
     with closing(started), ExitStack() as stack:
         found = Surroundings(started)
         if demo:
-            _serve(project, job, run_folder, found, stack)
+            _serve(project, job, job_folder, run_folder, found, stack)
         _demand(job)
-        register_secrets(job)
+        register_secrets(job, leave_missing=True)
         _reach_databases(job)
         stack.callback(use_invoker, None)
         stack.callback(use_progress, None)
@@ -70,7 +72,7 @@ def surroundings(
 
 def missing(job: Job) -> list[str]:
     """The environment variables that the job names and that are unset or empty."""
-    names = {name if kind == "env" else secret_variable(name) for spec in job_specs(job) for kind, name in variables(spec)}
+    names = {name if kind == "env" else secret_variable(name) for spec in needed_specs(job) for kind, name in variables(spec)}
     return sorted(name for name in names if not os.environ.get(name))
 
 
@@ -96,15 +98,41 @@ def register_secrets(job: Job, *, leave_missing: bool = False) -> None:
         resolve(spec, leave_missing=leave_missing)
 
 
-def _serve(project: Project, job: Job, run_folder: Path, found: Surroundings, stack: ExitStack) -> None:
+def _serve(project: Project, job: Job, job_folder: Path, run_folder: Path, found: Surroundings, stack: ExitStack) -> None:
+    for name in sorted(_stores_to_serve(job)):
+        _serve_store(project, name, job_folder, stack)
     absent = set(missing(job))
     for spec in job.connections.values():
+        if is_store(spec):
+            continue
         for name in sorted({name for kind, name in variables(spec) if kind == "env"} & absent):
             value = _server(str(spec["type"]), project, run_folder, found, stack)
             if value:
                 os.environ[name] = value
                 stack.callback(os.environ.pop, name, None)
                 found.served[name] = str(spec["type"])
+
+
+def _stores_to_serve(job: Job) -> Iterator[str]:
+    """The stores that a variable is missing of, which the environment does not say otherwise."""
+    for name, spec in job.connections.items():
+        if is_store(spec):
+            told = variables(overridden(name, spec))
+            if any(not os.environ.get(each if kind == "env" else secret_variable(each)) for kind, each in told):
+                yield name
+
+
+def _serve_store(project: Project, name: str, job_folder: Path, stack: ExitStack) -> None:
+    """A folder in the store's place. What is in ``demo/<name>`` beside the job is put there when it is made."""
+    root = project.root / ".portl" / "stores" / job_folder.resolve().name / name
+    if not root.is_dir():
+        root.mkdir(parents=True)
+        if (job_folder / SAMPLE_FILES / name).is_dir():
+            shutil.copytree(job_folder / SAMPLE_FILES / name, root, dirs_exist_ok=True)
+    for field_name, value in (("TYPE", "local"), ("ROOT", str(root))):
+        variable = prefix_of(name) + field_name
+        os.environ[variable] = value
+        stack.callback(os.environ.pop, variable, None)
 
 
 def _server(kind: str, project: Project, run_folder: Path, found: Surroundings, stack: ExitStack) -> str:

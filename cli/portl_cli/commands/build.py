@@ -58,6 +58,9 @@ def packaged(project: Project) -> list[Path]:
 
 def _deployable(path: Path, job: Job) -> None:
     for name, spec in job.connections.items():
+        if spec.get("type") == "local":
+            text = f"connection {name} is a folder of this machine: put a store of type s3 there, and the folder into a profile"
+            raise JobError(f"{path}: {text}")
         if spec.get("type") == "lambda" and parse_target(str(spec["function"])).kind == "file":
             raise JobError(
                 f"{path}: connection {name} names {spec['function']}, which is local only: make it a function's folder"

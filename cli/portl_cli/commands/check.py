@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, PortlError
-from portl.jobs import Diagnostic, check_file
+from portl.jobs import NO_STORES_FILE, Diagnostic, check_file, check_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl.values import redact
 from portl_cli.commands._findings import WRITERS, Checked, Look, page, text_lines
-from portl_cli.commands._project import compiled_in, find_project, functions_around
+from portl_cli.commands._profile import profile_option
+from portl_cli.commands._project import PROFILE, compiled_in, find_project, functions_around, stores_file
 
 WRONG = 2
 """The exit code when a job is wrong."""
@@ -23,6 +25,7 @@ WRONG = 2
 @click.command("check")
 @click.argument("jobs", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", *WRITERS]), default="text", help="For people, or for programs.")
+@profile_option
 @click.option("--strict", is_flag=True, help="Warnings make the exit code 2 too.")
 @click.option("--explain", metavar="CODE", help="Show what a code means and the way out, and do nothing else.")
 def command(jobs: tuple[Path, ...], form: str, *, strict: bool, explain: str | None) -> int:
@@ -58,16 +61,26 @@ def _check_all(jobs: Sequence[Path]) -> tuple[list[Checked], PortlError | None]:
             checked.append(_check(path / "job.yaml" if path.is_dir() else path))
         except PortlError as problem:
             waiting = waiting or problem
-    return checked, waiting
+    return [*_check_stores(jobs), *checked], waiting
+
+
+def _check_stores(jobs: Sequence[Path]) -> Iterator[Checked]:
+    """What is wrong with the files of stores around the jobs; nothing of those that are right."""
+    for file in sorted({file for path in jobs if path.exists() and (file := stores_file(path))}):
+        findings = check_stores(file)[1]
+        if findings:
+            yield Checked(str(file), tuple(findings))
 
 
 def _check(path: Path) -> Checked:
     file = str(path)
     try:
-        job, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path))
+        stores_beside = stores_file(path) if path.exists() else None
+        stores = (check_stores(stores_beside)[0] if stores_beside else None) or NO_STORES_FILE
+        job, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path), stores=stores)
         if job is None or any(each.level == "error" for each in found):
             return Checked(file, tuple(found))
-        machine = compiled_in(find_project(path), job)
+        machine = compiled_in(find_project(path), with_profile(job, stores, os.environ.get(PROFILE)))
     except JobError as problem:
         return Checked(file, (Diagnostic(file, 1, 1, problem.code, problem.message),))
     return Checked(file, tuple(found), len(machine.segments), machine.budget.payload_bytes)

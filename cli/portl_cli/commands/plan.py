@@ -15,6 +15,7 @@ from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._params import given_params
+from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure
 from portl_cli.commands._scratch import scratch_databases
@@ -33,6 +34,7 @@ _COLOURS: dict[str, dict[str, Any]] = {
 @click.command("plan")
 @click.argument("job", type=click.Path(path_type=Path))
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@profile_option
 @click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")
 @click.option("--demo", is_flag=True, help="Take the columns of an unset database from the job's schema.sql.")
 @click.option("--new-key", is_flag=True, help="Plan it as new work, as `portl run --new-key` does it.")

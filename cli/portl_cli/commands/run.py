@@ -22,6 +22,7 @@ from portl_cli.commands._ending import keep_broken, keep_ending
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._outcome import Told, consequence, read_outcome
 from portl_cli.commands._params import given_params
+from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._resume import resume_command, resumed_input
@@ -52,6 +53,7 @@ from portl_cli.page import PAGE
 @click.option(
     "--from", "from_step", metavar="STEP", help="Do STEP and those behind it again; the steps before it are taken from RUN."
 )
+@profile_option
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option("--isolate", is_flag=True, help="Run the functions under AWS's own Python runtime client (Linux).")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, walk_steps
+from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, key_stores, walk_steps
 from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, step_values
@@ -170,6 +170,8 @@ class Writer:
         begin = {"job": job.job, "params": params}
         if job.run_key is not None:
             begin["run_key"] = job.run_key
+        if stores := key_stores(job):
+            begin["stores"] = stores
         context = "$states.context.Execution"
         return {
             "run": {

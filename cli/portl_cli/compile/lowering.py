@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, walk_steps
+from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, stores_of, walk_steps
 
 QUIET = {"sample", "save_as", "sql_file"}
 """Fields that mean nothing to the function."""
@@ -31,8 +31,9 @@ def _plain(job: Job, step: StepSpec) -> dict[str, Any]:
 
 
 def connections(job: Job, steps: Iterable[StepSpec]) -> dict[str, Any]:
-    """The specs of the connections that the steps use, by name."""
-    names = {connection_name(job, step) for step in walk_steps(list(steps))}
+    """The specs of the connections that the steps use, by name; of stores those that their addresses may lead to."""
+    steps = list(steps)
+    names = {connection_name(job, step) for step in walk_steps(steps)} | stores_of(job, steps)
     return {name: encode_spec(spec) for name, spec in job.connections.items() if name in names}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from portl.connections import Connections, resolve
 from portl.errors import MissingVariable
-from portl.jobs import DATABASES, Job, used_databases
+from portl.jobs import DATABASES, Job, is_store, used_databases
+from portl.stores import overridden
 
 
 class AnyColumns(dict[str, Any]):
@@ -72,18 +73,22 @@ class Catalogs:
 
 
 class PlanConnections(Connections):
-    """A Task's connections while a plan is made: databases can be looked at, nothing else can be opened."""
+    """A Task's connections while a plan is made: databases can be looked at, files can be read, nothing else can be opened."""
 
     def __init__(self, specs: Mapping[str, Mapping[str, Any]], catalogs: Catalogs) -> None:
         super().__init__(specs)
         self._catalogs = catalogs
 
     def get(self, name: str) -> Any:
-        """The tables of a database.
+        """The tables of a database, or a store.
 
         Raises:
-            AssertionError: it is no database; a plan opens nothing else.
+            AssertionError: it is neither; a plan opens nothing else.
+            MissingVariable: what a store's connection names is not set.
         """
+        if is_store(self._specs[name]):
+            resolve(overridden(name, self._specs[name]))
+            return super().get(name)
         if not self._catalogs.is_database(name):
             raise AssertionError(f"a plan opens no connection such as {name}")
         return self._catalogs.get(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portl.connections import Connections
+from portl.errors import MissingVariable
 from portl.runs import (
     Begin,
     Commit,
@@ -195,7 +196,10 @@ class NotingExecutor:
                 name = Unknown.named(f"{self._notes.name(step_id, record)}.branch")
                 return prepared.result(name if isinstance(intent.branch, Unknown) else intent.branch)
             case ReadRecords() if not isinstance(intent.path, Unknown):
-                return self._read(prepared, intent, step_id)
+                try:
+                    return self._read(prepared, intent, step_id)
+                except MissingVariable:
+                    return self._listed(step_id)
             case KeepRecords():
                 more = isinstance(intent.records, Unknown)
                 rows, total = self._keep(((0, each) for each in intent.records), step_id, more=more)
@@ -206,7 +210,7 @@ class NotingExecutor:
 
     def _read(self, prepared: Prepared, intent: ReadRecords, step_id: str) -> Any:
         """The file is read to its end and checked as in a run; its first records are kept."""
-        columns, records = read_records(intent)
+        columns, records = read_records(intent, self._connections)
         rows, total = self._keep(records, step_id, str(intent.path))
         return {**prepared.result((rows, columns)), "count": total}
 

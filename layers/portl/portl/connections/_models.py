@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from portl.stores import STORE_TYPES
+
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
 
@@ -52,5 +54,10 @@ class LambdaSpec(_Spec):
     region: str | None = Field(default=None, description="The AWS region; that of the stack when not told.")
 
 
-CONNECTION_TYPES: dict[str, type[BaseModel]] = {"postgres": PostgresSpec, "http": HttpSpec, "lambda": LambdaSpec}
+CONNECTION_TYPES: dict[str, type[BaseModel]] = {
+    "postgres": PostgresSpec,
+    "http": HttpSpec,
+    "lambda": LambdaSpec,
+    **STORE_TYPES,
+}
 """The models of connections, by their ``type``."""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
+from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden
+from portl.values import REDACTOR
 
 
 class Connections:
@@ -17,6 +20,8 @@ class Connections:
         self._specs = specs
         self._open: dict[str, Any] = {}
         self._resolved: dict[str, BaseModel] = {}
+        self.remaining: Callable[[], float] | None = None
+        """Seconds until the function is stopped, which no attempt of a store goes beyond."""
 
     def get(self, name: str) -> Any:
         """The open connection.
@@ -26,7 +31,7 @@ class Connections:
             StepError: it cannot be opened.
         """
         if name not in self._open:
-            self._open[name] = _open(name, self.spec(name))
+            self._open[name] = _open(name, self.spec(name), self.remaining)
         return self._open[name]
 
     def spec(self, name: str) -> Any:
@@ -36,9 +41,26 @@ class Connections:
             MissingVariable: what it names is not set.
         """
         if name not in self._resolved:
-            raw = self._specs[name]
-            self._resolved[name] = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(dict(raw)))
+            raw = dict(self._specs[name])
+            if raw["type"] in STORE_TYPES:
+                raw = overridden(name, raw)
+            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw))
+            _hide_secrets(spec)
+            self._resolved[name] = spec
         return self._resolved[name]
+
+    def file(self, address: str) -> File:
+        """The file of an address: of one of the stores among these, of a bucket, or of this machine.
+
+        Raises:
+            InvalidPath, ConfigError: as ``Files.at``; MissingVariable as ``spec``.
+        """
+        return self._files.at(address)
+
+    @cached_property
+    def _files(self) -> Files:
+        stores = [name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES]
+        return Files(self.get, stores)
 
     def resolve(self, value: Any) -> Any:
         """A JSON value of a step with its variables and secrets resolved; raises as ``spec``."""
@@ -46,6 +68,7 @@ class Connections:
 
     def close(self) -> None:
         """Closes what was opened; an open transaction rolls back."""
+        self._files.close()
         while self._open:
             self._open.popitem()[1].close()
 
@@ -56,8 +79,18 @@ class Connections:
         self.close()
 
 
-def _open(name: str, spec: BaseModel) -> Any:
+def _hide_secrets(spec: BaseModel) -> None:
+    """What a secret field holds is masked everywhere, wherever it came from."""
+    for name in type(spec).model_fields:
+        value = getattr(spec, name)
+        if isinstance(value, SecretStr):
+            REDACTOR.add(value.get_secret_value())
+
+
+def _open(name: str, spec: BaseModel, remaining: Callable[[], float] | None) -> Any:
     match spec:
+        case StoreSpec():
+            return open_store(spec, remaining=remaining)
         case PostgresSpec():
             from portl.connections._postgres import PostgresConnection
 

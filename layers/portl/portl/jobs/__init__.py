@@ -4,7 +4,7 @@ from portl.jobs._checks import check_job
 from portl.jobs._codes import CODES, Code
 from portl.jobs._connections import connection_name
 from portl.jobs._diagnostics import Diagnostic, closest
-from portl.jobs._loader import check_file, load_job, parse_job
+from portl.jobs._loader import check_file, check_stores, load_job, load_stores, parse_job
 from portl.jobs._models import (
     AnyStep,
     Batch,
@@ -20,6 +20,17 @@ from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names
 from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
+from portl.jobs._stores import (
+    NO_STORES_FILE,
+    STORES_FILES,
+    StoresFile,
+    is_store,
+    key_stores,
+    may_name_any,
+    store_of,
+    stores_of,
+    with_profile,
+)
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     CALLS,
@@ -40,6 +51,8 @@ __all__ = [
     "CONDITION",
     "DATABASES",
     "DEFINED_AS",
+    "NO_STORES_FILE",
+    "STORES_FILES",
     "AnyStep",
     "Arrangement",
     "Batch",
@@ -50,12 +63,14 @@ __all__ = [
     "ResultShape",
     "Retry",
     "StepSpec",
+    "StoresFile",
     "TextFile",
     "Transaction",
     "alone",
     "arrange",
     "check_file",
     "check_job",
+    "check_stores",
     "closest",
     "connection_name",
     "decode_spec",
@@ -63,7 +78,11 @@ __all__ = [
     "encode_spec",
     "is_call",
     "is_database",
+    "is_store",
+    "key_stores",
     "load_job",
+    "load_stores",
+    "may_name_any",
     "neighbours",
     "parse_job",
     "place_in_job",
@@ -71,8 +90,11 @@ __all__ = [
     "reads",
     "source_of",
     "step_names",
+    "store_of",
+    "stores_of",
     "touches_itself",
     "touches_same",
     "used_databases",
     "walk_steps",
+    "with_profile",
 ]

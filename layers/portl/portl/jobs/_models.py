@@ -121,6 +121,10 @@ class StepSpec(Strict):
         """The steps inside this step, by the name of their branch; none but for ``conditional``."""
         return ()
 
+    def addresses(self) -> Iterator[str]:
+        """The values that name files: each an address, or a template that makes one."""
+        return iter(())
+
     def names_connections(self) -> Iterator[tuple[str, str]]:
         """The fields besides ``connection`` that name one, each with the kind that one must be of."""
         return iter(())
@@ -173,6 +177,16 @@ def _version(value: Any) -> Any:
     return value
 
 
+ConnectionsByName = dict[Name, Annotated[dict[str, Any], defined_as("Connection")]]
+
+
+class Declared(Strict):
+    """What the file of stores beside a project declares, in the form of a job."""
+
+    connections: ConnectionsByName = {}
+    profiles: dict[Name, ConnectionsByName] = {}
+
+
 class Job(Strict):
     """A job: what ``job.yaml`` says, checked and frozen."""
 
@@ -183,9 +197,13 @@ class Job(Strict):
     run_key: str | None = Field(
         default=None, description="An expression over params and checksum(path): two runs with one key are the same work."
     )
-    connections: dict[Name, Annotated[dict[str, Any], defined_as("Connection")]] = Field(
+    connections: ConnectionsByName = Field(
         default={},
-        description="Databases, APIs and functions, by name. ${env:X} and ${secret:X} are resolved where used.",
+        description="Databases, APIs, functions and stores, by name. ${env:X} and ${secret:X} are resolved where used.",
+    )
+    profiles: dict[Name, ConnectionsByName] = Field(
+        default={},
+        description="By the name of a profile: connections that stand in the place of those of the same name, with --profile.",
     )
     transaction: Transaction | None = Field(default=None, description="Which database steps commit together.")
     steps: list[AnyStep] = Field(min_length=1, description="The steps, in order.")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from portl.connections import Connections
 from portl.errors import RunError, TemplateError
 from portl.jobs import Param, closest
 from portl.runs._folder import RunFolder
 from portl.runs._origin import REPLAY, RESUME, RUN_FILE, Origin, read_base
-from portl.stores import checksum
 from portl.values import Unknown, compile_value
 
 NEW_KEY = "$new_key"
@@ -61,7 +61,7 @@ def begin_run(folder: RunFolder, started_at: str, given: Any, begin: Mapping[str
     if mark is not None or replay is not None:
         return _go_on(folder, started_at, replay or mark, (declared, texts), begin)
     params = read_params(declared, texts)
-    said = _key(begin.get("run_key"), params)
+    said = _key(begin, params)
     key = f"{said} anew {folder.run_id}" if said and anew else said or folder.run_id
     run = Run(folder.run_id, begin["job"], started_at, params, key)
     return _kept(folder, run, said, started_at)
@@ -77,18 +77,20 @@ def _go_on(
     base = read_base(folder, str(mark["run"]), begin["job"])
     taken = base_params(*params, base, str(mark["run"]))
     if "picks" not in mark:
-        check_key(begin.get("run_key"), taken, base, str(mark["run"]))
+        check_key(begin, taken, base, str(mark["run"]))
     run = Run(folder.run_id, begin["job"], base["started_at"], taken, base["key"], Origin.told(mark, base))
     return _kept(folder, run, base.get("run_key", ""), began_at)
 
 
-def check_key(run_key: str | None, params: Mapping[str, Any], base: Mapping[str, Any], run_id: str) -> None:
+def check_key(begin: Mapping[str, Any], params: Mapping[str, Any], base: Mapping[str, Any], run_id: str) -> None:
     """Refuses a run that is to go on from ``run_id``, whose ``run.json`` is ``base``, and would be other work.
+
+    ``begin`` is ``{run_key, stores}``: what the job says, and the stores whose files it may hash.
 
     Raises:
         RunError: R153, the job's ``run_key`` comes to something else now; R105, it cannot be worked out.
     """
-    said, earlier = _key(run_key, params), base.get("run_key")
+    said, earlier = _key(begin, params), base.get("run_key")
     if said and earlier and said != earlier:
         text = f"the run key is {said!r} now and was {earlier!r} in {run_id}: this is other work"
         raise RunError(text, code="R153", hint="run it without --resume, or give it the very input of that run")
@@ -168,11 +170,15 @@ _READ: dict[str, Any] = {
 }
 
 
-def _key(expression: str | None, params: Mapping[str, Any]) -> str:
+def _key(begin: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    expression = begin.get("run_key")
     if expression is None:
         return ""
     try:
-        value = compile_value(expression, functions={"checksum": checksum}).render({"params": params})
+        with Connections(begin.get("stores", {})) as stores:
+            value = compile_value(expression, functions={"checksum": lambda path: stores.file(path).checksum()}).render(
+                {"params": params}
+            )
     except TemplateError as problem:
         raise RunError(f"run_key: {problem.message}", code="R105", hint=problem.hint) from problem
     if not isinstance(value, (str, int)) or value == "":

@@ -37,7 +37,7 @@ from portl.runs._stage_tables import StageTables, is_missing
 from portl.runs._staged import Lot
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit, earlier_unit, new_unit
-from portl.stores import CsvDialect, open_input, read_csv
+from portl.stores import CsvDialect, read_csv
 from portl.values import TYPES, Unknown, redact, shortened, to_json
 
 
@@ -172,7 +172,7 @@ class LiveExecutor:
         return connection.send(request, timeout_s=intent.timeout_s, expect=intent.expect)
 
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
-        columns, records = read_records(intent)
+        columns, records = read_records(intent, self._connections)
         writer = self._writer(step_id, str(intent.path))
         progress = Progress([step_id], None, None)
         for done, (line, record) in enumerate(records, 1):
@@ -206,7 +206,7 @@ def outgoing_of(intent: Request, connections: Connections, key: str | Unknown) -
     )
 
 
-def read_records(intent: ReadRecords) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[str, Any]]]]:
+def read_records(intent: ReadRecords, connections: Connections) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[str, Any]]]]:
     """The columns of a file and its records, each with the line it begins at; the file is closed behind the last one.
 
     Raises:
@@ -216,7 +216,7 @@ def read_records(intent: ReadRecords) -> tuple[tuple[str, ...], Iterator[tuple[i
     dialect = CsvDialect(**options.pop("dialect", {}))
     types = options.pop("types", {})
     path = str(intent.path)
-    stream = open_input(path)
+    stream = connections.file(path).open()
     try:
         reader = read_csv(stream, name=path, dialect=dialect, **options)
     except BaseException:

@@ -18,7 +18,6 @@ from portl.runs._results import PER_RECORD, part_name
 from portl.runs._rows import digest_name
 from portl.runs._task import Task
 from portl.runs._units import find_result
-from portl.stores import checksum
 from portl.values import kept, redact, to_json
 
 _MANNER = frozenset({"retry", "timeout_s", "concurrency"})
@@ -61,7 +60,9 @@ def fingerprint(task: Task) -> str:
 def fingerprint_once(task: Task, intent: Intent | None) -> str:
     """The hash of a Task that is done once: of what it is about to do, None when its ``when`` leaves it out."""
     given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER} if intent else None
-    file = checksum(intent.path) if isinstance(intent, ReadRecords) and isinstance(intent.path, str) else None
+    file = None
+    if isinstance(intent, ReadRecords) and isinstance(intent.path, str):
+        file = task.connections.file(intent.path).checksum()
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 

@@ -175,6 +175,7 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     run = given.run(run)
     specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
     connections = given.connections(specs)
+    connections.remaining = lambda: context.get_remaining_time_in_millis() / 1000
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(

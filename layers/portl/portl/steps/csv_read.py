@@ -25,7 +25,7 @@ class Dialect(Strict):
 class CsvRead(StepSpec):
     """Reads a CSV strictly, as a stream: every record is text by column name."""
 
-    path: str = Field(description="The file, from the working folder.")
+    path: str = Field(description="The file: store:path, s3://bucket/key, or a path from the working folder.")
     dialect: Dialect = Field(default=Dialect(), description="How the file is written.")
     columns: list[str] | None = Field(default=None, description="Columns that must be there.")
     types: dict[str, Literal["text", "int", "float", "decimal", "bool", "date", "datetime", "json", "uuid"]] = Field(
@@ -35,6 +35,10 @@ class CsvRead(StepSpec):
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="A longer record is an error.")
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"rows", "count", "columns"}), frozenset({"rows"}))
+
+    def addresses(self) -> Iterator[str]:
+        """See StepSpec."""
+        yield self.path
 
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """See StepSpec."""

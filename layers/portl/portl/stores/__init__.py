@@ -19,23 +19,28 @@ from portl.errors import (
     Unavailable,
 )
 from portl.errors import StoreThrottled as Throttled
+from portl.stores._addresses import Address, parse_address
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
 from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
+from portl.stores._environment import overridden, prefix_of
+from portl.stores._files import File, Files, checksum, open_input
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
-from portl.stores._open import checksum, download, open_input, open_store, upload
+from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
-from portl.stores._specs import S3Spec, SftpSpec
+from portl.stores._specs import STORE_TYPES, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import Store
 from portl.stores._transfer import transfer
 
 __all__ = [
     "NO_RETRY",
+    "STORE_TYPES",
+    "Address",
     "AlreadyExists",
     "Capability",
     "Changed",
@@ -46,11 +51,14 @@ __all__ = [
     "Driver",
     "Entry",
     "ExactKey",
+    "File",
+    "Files",
     "FolderNotEmpty",
     "How",
     "InvalidPath",
     "IsFolder",
     "LocalDriver",
+    "LocalSpec",
     "MemoryDriver",
     "NotAFolder",
     "NotFound",
@@ -68,6 +76,7 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "StoreFull",
+    "StoreSpec",
     "StoreTimeout",
     "Throttled",
     "Unavailable",
@@ -77,6 +86,9 @@ __all__ = [
     "download",
     "open_input",
     "open_store",
+    "overridden",
+    "parse_address",
+    "prefix_of",
     "read_csv",
     "transfer",
     "upload",

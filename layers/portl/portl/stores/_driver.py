@@ -39,7 +39,12 @@ class Driver(Protocol):
 
     name: str
     """How the store is called in errors, without secrets, such as ``s3://lake/landing``."""
-    capabilities: frozenset[Capability]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do beyond reading, writing, listing and deleting; servers may turn out to lack something."""
+        ...
+
     part_bytes: int
     """A file that is no longer is put at once."""
     place: str

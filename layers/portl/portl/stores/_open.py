@@ -1,38 +1,53 @@
-"""Opening a store: by what a connection says, or by an address."""
+"""Opening a store: by what a connection says, or by an address. No call is made before the first that asks for something."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from portl.errors import ConfigError, InvalidPath
+from portl.stores._addresses import parse_address
 from portl.stores._entries import Written
-from portl.stores._local import LocalDriver
 from portl.stores._retry import RetryPolicy
-from portl.stores._saying import said
+from portl.stores._specs import STORE_TYPES, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import OnCall, Store
 from portl.stores._transfer import Verify, transfer
 
+if TYPE_CHECKING:
+    from portl.stores._driver import Driver
+
+Connection = str | Path | Mapping[str, Any] | StoreSpec
+"""A folder, ``s3://bucket/prefix``, a store's fields with their ``type``, or its model."""
+
 
 def open_store(
-    root: str | Path,
+    connection: Connection,
     *,
+    secrets: Callable[[Any], Any] | None = None,
     durable: bool = True,
     retry: RetryPolicy | None = None,
     remaining: Callable[[], float] | None = None,
     on_call: OnCall | None = None,
 ) -> Store:
-    """The store at a folder; no call is made. ``durable``: what is written outlasts a power cut.
+    """The store that a connection describes; no call is made.
+
+    Args:
+        connection: see ``Connection``.
+        secrets: answers a connection's fields with their ``${env:X}`` and ``${secret:X}`` replaced.
+        durable: of a folder: what is written outlasts a power cut.
+        retry: instead of the connection's own.
+        remaining: the seconds that the function has left, which no attempt goes beyond.
+        on_call: is told of every call.
 
     Raises:
-        ConfigError: the kind of store is not in this version.
+        ConfigError: it is no connection of a store.
     """
-    if "://" in str(root):
-        text = f"{root} cannot be opened: only folders can be, so far"
-        raise ConfigError(text, hint="use a local folder", store=str(root), operation="open_store")
-    return Store(LocalDriver(root, durable=durable), retry=retry, remaining=remaining, on_call=on_call)
+    spec = _spec(connection, secrets, durable=durable)
+    return Store(_driver(spec), retry=retry or spec.retry.policy(), remaining=remaining, on_call=on_call)
 
 
 def upload(file: str | Path, store: Store, path: str, *, overwrite: bool = False, verify: Verify = "checksum") -> Written:
@@ -52,29 +67,48 @@ def _beside(file: str | Path) -> tuple[Store, str]:
     return open_store(path.parent), path.name
 
 
-def open_input(path: str, base: Path | None = None) -> io.BufferedReader:
-    """A file of the user's, absolute or from ``base`` (the working folder when not told), opened for reading.
-
-    Raises:
-        NotFound, InvalidPath, PermissionDenied, IsFolder, StoreError.
-    """
-    if not path:
-        raise InvalidPath("the path is empty", hint="name a file")
+def _spec(connection: Connection, secrets: Callable[[Any], Any] | None, *, durable: bool) -> StoreSpec:
+    if isinstance(connection, StoreSpec):
+        return connection
+    if isinstance(connection, Mapping):
+        return _told(dict(secrets(dict(connection)) if secrets else connection))
+    if "://" not in str(connection):
+        return LocalSpec(root=str(connection) or ".", durable=durable)
     try:
-        return (base or Path()).joinpath(path).open("rb")
-    except (OSError, ValueError) as problem:
-        raise _input_error(path, problem) from problem
+        found = parse_address(str(connection))
+    except InvalidPath as problem:
+        hint = "a folder, s3://bucket/prefix, or a connection's fields"
+        raise ConfigError(f"{connection} is no store", hint=hint, store=str(connection), operation="open_store") from problem
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return _told({"type": "s3", "bucket": found.bucket, "prefix": found.path, **({"endpoint": endpoint} if endpoint else {})})
 
 
-def checksum(path: str) -> str:
-    """The SHA-256 of a file's content, in hexadecimal. Raises as open_input does."""
-    with open_input(path) as stream:
-        try:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as problem:
-            raise _input_error(path, problem) from problem
+def _told(fields: dict[str, Any]) -> StoreSpec:
+    kind = fields.get("type")
+    if kind not in STORE_TYPES:
+        hint = f"one of {', '.join(sorted(STORE_TYPES))}"
+        raise ConfigError(f"there is no type of store {kind!r}", hint=hint, operation="open_store")
+    try:
+        return STORE_TYPES[kind].model_validate(fields)
+    except ValidationError as problem:
+        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
+        raise ConfigError(
+            f"the connection of a store is wrong: {said}", operation="open_store"
+        ) from None  # it may show a secret
 
 
-def _input_error(path: str, problem: Exception) -> Exception:
-    kind = LocalDriver("/").classify(problem)
-    return problem if kind is None else said(kind, path, "", "open", problem)
+def _driver(spec: StoreSpec) -> Driver:
+    match spec:
+        case LocalSpec():
+            from portl.stores._local import LocalDriver
+
+            return LocalDriver(spec.root, durable=spec.durable)
+        case S3Spec():
+            from portl.stores._s3 import S3Driver
+
+            return S3Driver(spec)
+        case SftpSpec():
+            from portl.stores._sftp import SftpDriver
+
+            return SftpDriver(spec)
+    raise AssertionError(spec)

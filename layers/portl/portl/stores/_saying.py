@@ -67,6 +67,14 @@ def filled(problem: StoreError, path: str, store: str, operation: str) -> StoreE
     return problem
 
 
+def said_of(problem: StoreError, address: str) -> StoreError:
+    """The error with the address that the user wrote, where it said the path inside the store."""
+    if problem.path:
+        problem.message = problem.message.replace(problem.path, address, 1)
+    problem.path = problem.detail["path"] = address
+    return problem
+
+
 def _words(kind: type[StoreError], what: str) -> tuple[str, str]:
     text, hint = SAID.get(kind, ("{path}: the store failed", "look at the cause"))
     return text.format(path=what), hint

@@ -6,13 +6,39 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from portl.stores._retry import RetryPolicy
+
+
+class RetrySpec(BaseModel):
+    """How a call is tried again that failed for a while only. Pauses are drawn: up to ``base_s``, then up to twice that."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = Field(default=4, ge=1, le=20, description="Attempts at one call, the first included.")
+    base_s: float = Field(default=0.2, ge=0, le=60, description="The longest first pause, in seconds; each later one doubles.")
+    max_s: float = Field(default=10, ge=0, le=300, description="The longest pause of all, in seconds.")
+    deadline_s: float = Field(default=120, gt=0, le=840, description="Seconds after which no attempt begins.")
+
+    def policy(self) -> RetryPolicy:
+        """The same for the kernel."""
+        return RetryPolicy(self.attempts, self.base_s, self.max_s, self.deadline_s)
+
 
 class StoreSpec(BaseModel):
     """What every store's connection may say."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    retry: RetrySpec = Field(default=RetrySpec(), description="How a call is tried again.")
     timeout_s: float = Field(default=30, gt=0, le=840, description="How long one call may take, in seconds.")
+
+
+class LocalSpec(StoreSpec):
+    """A folder of this machine. No link leads out of it."""
+
+    type: Literal["local"] = "local"
+    root: str = Field(min_length=1, description="The folder; a relative one from the working folder.")
+    durable: bool = Field(default=True, description="Whether what is written outlasts a power cut.")
 
 
 class S3Spec(StoreSpec):
@@ -22,7 +48,7 @@ class S3Spec(StoreSpec):
     bucket: str = Field(min_length=3, max_length=63, description="The bucket's name.")
     prefix: str = Field(default="", description="Everything is below it.")
     region: str | None = Field(default=None, description="The AWS region; that of the environment when not told.")
-    endpoint: str | None = Field(default=None, pattern=r"^https?://", description="Another service than AWS.")
+    endpoint: str | None = Field(default=None, pattern=r"^(https?://|\$\{)", description="Another service than AWS.")
     access_key_id: str | None = Field(default=None, description="Best as ${env:X}.")
     secret_access_key: SecretStr | None = Field(default=None, description="As ${secret:X}.")
     session_token: SecretStr | None = Field(default=None, description="As ${secret:X}.")
@@ -34,8 +60,8 @@ class SftpSpec(StoreSpec):
 
     type: Literal["sftp"] = "sftp"
     host: str = Field(min_length=1, description="The server's name or address.")
-    port: int = Field(default=22, ge=1, le=65_535)
-    user: str = Field(min_length=1)
+    port: int = Field(default=22, ge=1, le=65_535, description="The server's port.")
+    user: str = Field(min_length=1, description="Who logs in.")
     host_key: str = Field(description="The server's public key: type and text, as `ssh-keyscan HOST` prints them.")
     password: SecretStr | None = Field(default=None, description="As ${secret:X}.")
     private_key: SecretStr | None = Field(default=None, description="As ${secret:X}: an Ed25519, ECDSA or RSA key, as text.")
@@ -43,3 +69,7 @@ class SftpSpec(StoreSpec):
     root: str = Field(default="", description="The folder; a relative one from where the user's session begins.")
     max_connections: int = Field(default=4, ge=1, le=64, description="Connections at once.")
     keepalive_s: float = Field(default=30, ge=0, le=3_600, description="How often a silent connection is kept up, in seconds.")
+
+
+STORE_TYPES: dict[str, type[StoreSpec]] = {"local": LocalSpec, "s3": S3Spec, "sftp": SftpSpec}
+"""The models of stores, by their ``type``."""

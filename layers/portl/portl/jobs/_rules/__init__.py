@@ -7,7 +7,12 @@ from portl.jobs._rules.alignment import results_line_up
 from portl.jobs._rules.batches import a_batch_goes_over_a_list
 from portl.jobs._rules.braces import braces_come_in_pairs
 from portl.jobs._rules.columns import columns_are_those_named
-from portl.jobs._rules.connections import connections_are_known, connections_fit_their_models
+from portl.jobs._rules.connections import (
+    addresses_lead_to_stores,
+    connections_are_known,
+    connections_fit_their_models,
+    profiles_replace_what_is_there,
+)
 from portl.jobs._rules.dead_letters import records_can_be_kept_aside
 from portl.jobs._rules.effects import settings_have_an_effect
 from portl.jobs._rules.expressions import expressions_are_valid
@@ -28,7 +33,9 @@ RULES: tuple[Callable[[Check], None], ...] = (
     names_are_free,
     params_agree_with_themselves,
     connections_fit_their_models,
+    profiles_replace_what_is_there,
     connections_are_known,
+    addresses_lead_to_stores,
     functions_are_there,
     expressions_are_valid,
     braces_come_in_pairs,

@@ -74,6 +74,16 @@ class Check:
         line, column = self.document.place(path, offset=offset, key=key)
         self.findings.append(Diagnostic(self.file, line, column, code, message, hint, path))
 
+    def declared(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Every connection that this file declares, those of profiles included, with its place."""
+        written = self.document.value.get("connections") or {} if isinstance(self.document.value, dict) else {}
+        for name, spec in self.job.connections.items():
+            if name in written:
+                yield ("connections", name), spec
+        for profile, specs in self.job.profiles.items():
+            for name, spec in specs.items():
+                yield ("profiles", profile, name), spec
+
     def found(self, *codes: str) -> bool:
         """Whether one of the codes was found already."""
         return any(each.code in codes for each in self.findings)

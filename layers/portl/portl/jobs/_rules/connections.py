@@ -7,13 +7,13 @@ from pydantic import BaseModel, ValidationError
 from portl.jobs._connections import connection_name, kind_of
 from portl.jobs._diagnostics import closest, none_of
 from portl.jobs._rules._check import Check, Placed
+from portl.jobs._stores import is_store, store_of
 from portl.jobs._yaml import Path
 
 
 def connections_fit_their_models(check: Check) -> None:
     """J204, J002, J003, J004: each connection is of a known type and has the fields of it."""
-    for name, spec in check.job.connections.items():
-        path: Path = ("connections", name)
+    for path, spec in check.declared():
         kind = kind_of(spec)
         if kind not in check.connections:
             text = f'there is no connection type "{kind}"' if kind else "a connection needs a type"
@@ -24,6 +24,42 @@ def connections_fit_their_models(check: Check) -> None:
         except ValidationError as problem:
             for error in problem.errors():
                 _wrong_field(check, path, error, check.connections[kind])
+
+
+def profiles_replace_what_is_there(check: Check) -> None:
+    """J204: a profile's connection stands in the place of one of the same name, of a kind that steps can use alike."""
+    for profile, specs in check.job.profiles.items():
+        for name, spec in specs.items():
+            path, other = ("profiles", profile, name), check.job.connections.get(name)
+            if other is None:
+                text = f'the profile replaces the connection "{name}", and there is none'
+                check.add(path, "J204", text, closest(name, check.job.connections), key=True)
+            elif (
+                kind_of(spec) != kind_of(other)
+                and not (is_store(spec) and is_store(other))
+                and kind_of(spec) in check.connections
+            ):
+                text = f'the profile puts a {kind_of(spec)} in the place of "{name}", which is {kind_of(other)}'
+                check.add((*path, "type"), "J204", text, "a store may replace a store, the others their own kind")
+
+
+def addresses_lead_to_stores(check: Check) -> None:
+    """J204: the store that an address names is declared, and is one."""
+    for placed in check.steps:
+        addresses = set(placed.step.addresses())
+        for path, text in check.leaves(placed):
+            name = store_of(text) if text in addresses else ""
+            if name and not is_store(check.job.connections.get(name)):
+                check.add(path, "J204", *_no_store(check, name, text), offset=0)
+
+
+def _no_store(check: Check, name: str, address: str) -> tuple[str, str]:
+    if (spec := check.job.connections.get(name)) is not None:
+        return f'"{name}" is a {kind_of(spec)} connection: no files are there', "name a store"
+    stores = [each for each, one in check.job.connections.items() if is_store(one)]
+    near = closest(name, stores)
+    hint = near if near.startswith("did") else f"declare it under connections; a file of this machine is ./{address}"
+    return f'there is no store "{name}"', hint
 
 
 def _wrong_field(check: Check, path: Path, error: Any, model: type[BaseModel]) -> None:

@@ -14,8 +14,9 @@ _LIKELY = 0.5
 
 def marks_can_be_resolved(check: Check) -> None:
     """J502: a mark in a connection or a header is one that Portl knows. J503: none stands where it is sent as it is."""
-    for path, text in leaves(check.job.connections, ("connections",)):
-        _known(check, path, text)
+    for where, spec in check.declared():
+        for path, text in leaves(spec, where):
+            _known(check, path, text)
     for placed in check.steps:
         for path, text in check.leaves(placed):
             if path[len(placed.path)] == "headers":

@@ -29,8 +29,9 @@ _SCHEMES = re.compile(r"^(?:basic|bearer|token|digest|apikey)$", re.IGNORECASE)
 
 def secrets_are_not_written_down(check: Check) -> None:
     """J501: no password stands in an address, no literal in a field or header that is secret by its name."""
-    for path, text in leaves(check.job.connections, ("connections",)):
-        _secret(check, path, text, 'write "${secret:…}"')
+    for where, spec in check.declared():
+        for path, text in leaves(spec, where):
+            _secret(check, path, text, 'write "${secret:…}"')
     for placed in check.steps:
         for path, text in check.leaves(placed):
             _secret(check, path, text, _HINTS.get(str(path[len(placed.path)]), "let a record or a parameter bring it"))

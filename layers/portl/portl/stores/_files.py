@@ -1,0 +1,99 @@
+"""Files by their address: of a named store, of a bucket, or of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from portl.errors import ConfigError, InvalidPath, StoreError
+from portl.stores._addresses import parse_address
+from portl.stores._open import open_store
+from portl.stores._paths import ExactKey
+from portl.stores._saying import said_of
+from portl.stores._store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file, or a pattern of files: ``path`` in a ``store``, and the ``address`` it was named by."""
+
+    address: str
+    store: Store
+    path: str
+
+    def open(self, *, etag: str | None = None, version: str | None = None) -> BinaryIO:
+        """Its content, as ``Store.open``; what is wrong is told of the address."""
+        try:
+            return self.store.open(self.path, etag=etag, version=version)
+        except StoreError as problem:
+            raise said_of(problem, self.address) from None
+
+    def checksum(self) -> str:
+        """The SHA-256 of its content, in hexadecimal. Raises as ``open``."""
+        with self.open() as stream:
+            try:
+                return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            except StoreError as problem:
+                raise said_of(problem, self.address) from None
+
+
+class Files:
+    """Finds the files of addresses. Buckets are opened once, with the keys of the environment or of the function's role."""
+
+    def __init__(
+        self, named: Callable[[str], Store] | None = None, names: Collection[str] = (), base: Path | None = None
+    ) -> None:
+        self._named, self._names, self._base = named, names, base
+        self._buckets: dict[str, Store] = {}
+
+    def at(self, address: str) -> File:
+        """The file of an address; nothing is asked of its store yet.
+
+        Raises:
+            InvalidPath: it is no address; ConfigError: there is no store of that name.
+        """
+        found = parse_address(address)
+        if found.store:
+            return File(address, self._store(found.store, address), found.path)
+        if found.bucket:
+            if found.bucket not in self._buckets:
+                self._buckets[found.bucket] = open_store(f"s3://{found.bucket}")
+            return File(address, self._buckets[found.bucket], found.path)
+        try:
+            path = (self._base or Path()).joinpath(Path(address).expanduser()).resolve()
+        except (OSError, ValueError) as problem:
+            raise _no_path(address, problem) from problem
+        return File(address, open_store(path.parent), ExactKey(path.name))
+
+    def close(self) -> None:
+        """Lets go of the buckets; named stores are closed by who opened them."""
+        while self._buckets:
+            self._buckets.popitem()[1].close()
+
+    def _store(self, name: str, address: str) -> Store:
+        if name not in self._names or self._named is None:
+            known = f"there are {', '.join(sorted(self._names))}" if self._names else "none is declared"
+            hint = f"declare it under connections: {known}; a file of this machine is ./{address}"
+            raise ConfigError(f'there is no store "{name}"', hint=hint, path=address, operation="open")
+        return self._named(name)
+
+
+def open_input(path: str, base: Path | None = None) -> BinaryIO:
+    """A file of the user's, opened for reading: an address, or a path from ``base`` (the working folder when not told).
+
+    Raises:
+        NotFound, InvalidPath, PermissionDenied, IsFolder, StoreError.
+    """
+    return Files(base=base).at(path).open()
+
+
+def checksum(path: str) -> str:
+    """The SHA-256 of a file's content, in hexadecimal. Raises as open_input does."""
+    return Files().at(path).checksum()
+
+
+def _no_path(address: str, problem: Exception) -> StoreError:
+    return InvalidPath(f"{address!r} is no path: {problem}", hint="name a file", path=address)
