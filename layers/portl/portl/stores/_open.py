@@ -79,8 +79,7 @@ def _spec(connection: Connection, secrets: Callable[[Any], Any] | None, *, durab
     except InvalidPath as problem:
         hint = "a folder, s3://bucket/prefix, or a connection's fields"
         raise ConfigError(f"{connection} is no store", hint=hint, store=str(connection), operation="open_store") from problem
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return _told({"type": "s3", "bucket": found.bucket, "prefix": found.path, **({"endpoint": endpoint} if endpoint else {})})
+    return _told({"type": "s3", "bucket": found.bucket, "prefix": found.path})
 
 
 def _told(fields: dict[str, Any]) -> StoreSpec:
@@ -106,7 +105,9 @@ def _driver(spec: StoreSpec) -> Driver:
         case S3Spec():
             from portl.stores._s3 import S3Driver
 
-            return S3Driver(spec)
+            # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+            told = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+            return S3Driver(spec.model_copy(update={"endpoint": spec.endpoint or told}))
         case SftpSpec():
             from portl.stores._sftp import SftpDriver
 
