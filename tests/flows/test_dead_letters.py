@@ -320,3 +320,10 @@ def test_a_function_whose_answer_is_no_json_is_kept_aside_alone(run: Run, query:
     assert ran.ended.code == 0, ran.ended.err
     assert ran.told("step", "record", "code") == [("double", 0, "T106"), ("double", 1, "T106")]
     assert query("SELECT code, t FROM u") == [("c", 3)]
+
+
+def test_an_address_that_is_none_is_its_records_fault_alone(run: Run, api: Api) -> None:
+    go = TELL.replace('path: "/tell/{{ row.code }}"', 'url: "{{ row.code }}"')
+    ran = run(go, rows(["http://[bad/x,1", "http://u:p@[::1,2", "/ok,3"]))
+    assert ran.ended.code == 0, ran.ended.err
+    assert ([record for (record,) in ran.told("record")], [path for path, *_ in api.calls]) == ([0, 1], ["/ok"])
