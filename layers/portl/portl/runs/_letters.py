@@ -90,6 +90,7 @@ class Addressed:
             known["file"] = redact(known["file"])
         mine = error["place"].get("record") == record
         told = redact(to_json({"error": error, **more, "value": self._source.read(record)}))
+        told |= {name: more[name] for name in ("attempt", "from", "called") if name in more}  # a replay begins by them
         told["error"]["place"] = {**(told["error"]["place"] if mine else {}), **known}
         came = {name: known[name] for name in ("file", "line") if name in known}
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
