@@ -51,7 +51,8 @@ def deliver(connections: Connections, message: Message, timeout_s: float) -> Ans
         detail = problem.detail
         text = str(detail.get("body", problem.message))
         return Answer(problem.code == "H104", detail.get("status"), _kept(text), problem.retry_after)
-    return Answer(delivered=True, status=answer.status, text=_kept(answer.text if answer.text is not None else _json(answer.json)))
+    body = answer.text if answer.text is not None else _json(answer.json)
+    return Answer(delivered=True, status=answer.status, text=_kept(body))
 
 
 def _json(body: Any) -> str:

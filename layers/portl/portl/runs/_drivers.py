@@ -208,9 +208,12 @@ class Chunk:
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
             intent = planned(self._node, scope, idx)
-            return self._asked.answer(
-                idx, intent, lambda: carry_out(self._node, intent, self._executor, idx, most_slept=WAITED_S)
-            )
+            batch = self._node.spec.batch
+
+            def call(asked: Intent) -> Any:
+                return carry_out(self._node, asked, self._executor, idx, most_slept=WAITED_S)
+
+            return self._asked.answer(idx, scope[batch.alias if batch else "row"], intent, call)
         except StepError as problem:
             self._set_aside(problem, idx, scope)
             return None

@@ -108,7 +108,7 @@ class RunFolder:
 
 
 def damaged(path: str) -> RunError:
-    """R123: a file of a run is not as the run wrote it: cut off by a machine that lost its power, a full disk, a copy that broke."""
+    """R123: a file of a run is not as the run wrote it: the power failed, the disk was full, a copy broke off."""
     hint = "restore it from a copy, or do the work anew: without --resume, and with --new-key where the job has a run_key"
     return RunError(f"{path} is damaged", code="R123", hint=hint)
 

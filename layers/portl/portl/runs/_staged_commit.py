@@ -52,7 +52,8 @@ class StagedCommit(Transaction):
             except StepError as problem:
                 raise self._task.in_file(rows, problem) from problem.__cause__
             left_out, skipped = counts[node.spec.id]
-            stats[node.spec.id] = dict(came_to + Counter({"left out": left_out - before, FAILED_BEFORE: before, "skipped": skipped}))
+            others = Counter({"left out": left_out - before, FAILED_BEFORE: before, "skipped": skipped})
+            stats[node.spec.id] = dict(came_to + others)
         progress.end(rows.count * len(nodes))
         return {
             "answer": {"records": rows.count, "failed": 0},

@@ -18,10 +18,8 @@ def to_json(value: Any) -> Any:
         TemplateError: T106, NaN, infinity, bytes, half of a surrogate pair (RFC 8259, section 8.2), a key that is no text or an
             object that JSON does not know.
     """
-    if isinstance(value, str):
-        return _whole(value)
-    if value is None or isinstance(value, (bool, int, Unknown)):
-        return value
+    if value is None or isinstance(value, (str, bool, int, Unknown)):
+        return _whole(value) if isinstance(value, str) else value
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -48,7 +46,8 @@ def _whole(text: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise TemplateError("a text with half a character is no JSON", code="T106", hint="mend it where it is made") from None
+            text = "a text with half a character is no JSON"
+            raise TemplateError(text, code="T106", hint="mend it where it is made") from None
     return text
 
 
