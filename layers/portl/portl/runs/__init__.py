@@ -29,7 +29,16 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._letters import FAILED, FAILED_BEFORE, Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._letters import (
+    FAILED,
+    FAILED_BEFORE,
+    Letter,
+    chunk_letters,
+    keep_letters,
+    keep_settled,
+    letters_name,
+    read_letters,
+)
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
@@ -125,6 +134,7 @@ __all__ = [
     "handle",
     "is_there",
     "keep_letters",
+    "keep_settled",
     "keep_specs",
     "letters_name",
     "log",

@@ -20,9 +20,11 @@ from portl.runs._letters import (
     chunk_letters,
     is_set_aside,
     keep_letters,
+    keep_settled,
     request_of,
     says_dead_letter,
     set_aside,
+    settled,
 )
 from portl.runs._progress import Progress
 from portl.runs._records import (
@@ -147,6 +149,8 @@ class Chunk:
         if not (self._done and says_dead_letter(self._node.spec)):
             return {}
         run = self._origin and f"/{self._origin}/"
+        closed = settled(self._task.folder, self._node.spec.id, self._number, run).intersection(self._done)
+        keep_settled(self._task.folder, self._node.spec.id, self._number, closed)
         found = chunk_letters(self._task.folder, self._node.spec.id, self._number, run)
         return {letter["record"]: letter for letter in found if letter["record"] in self._done}
 
@@ -204,9 +208,12 @@ class Chunk:
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
             intent = planned(self._node, scope, idx)
-            return self._asked.answer(
-                idx, intent, lambda: carry_out(self._node, intent, self._executor, idx, most_slept=WAITED_S)
-            )
+            batch = self._node.spec.batch
+
+            def call(asked: Intent) -> Any:
+                return carry_out(self._node, asked, self._executor, idx, most_slept=WAITED_S)
+
+            return self._asked.answer(idx, scope[batch.alias if batch else "row"], intent, call)
         except StepError as problem:
             self._set_aside(problem, idx, scope)
             return None

@@ -72,6 +72,11 @@ def call_print(task: Task, intent: Request | Invocation) -> str:
     return _hash([redact(to_json(given)), _connection(task.connection_specs.get(intent.connection, {}))])
 
 
+def record_print(record: Any) -> str:
+    """The hash of a record."""
+    return _hash(to_json(record))
+
+
 def _about(task: Task) -> dict[str, Any]:
     steps = [[meaning(step) for step in group.steps] for group in task.groups]
     said = json.dumps(steps, ensure_ascii=False)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from portl.errors import RunError
-from portl.runs._folder import RunFolder
+from portl.runs._folder import RunFolder, damaged
 from portl.values import Unknown, known
 
 MAX_CHUNKS = 10_000
@@ -156,9 +156,17 @@ class RowsReader:
         return self.part(at // self.rows.size)[at % self.rows.size]
 
     def part(self, number: int) -> list[Any]:
-        """The records of one chunk."""
+        """The records of one chunk.
+
+        Raises:
+            RunError: R123, some of them are missing.
+        """
         if number not in self._cache:
-            self._cache[number] = self._folder.read_lines(f"{self.rows.ref}/{number:05d}.jsonl")
+            name = f"{self.rows.ref}/{number:05d}.jsonl"
+            records = self._folder.read_lines(name)
+            if not self.rows.begins and len(records) != min(self.rows.size, self.rows.count - number * self.rows.size):
+                raise damaged(name.lstrip("/"))
+            self._cache[number] = records
             while len(self._cache) > self._keep:
                 self._cache.popitem(last=False)
         return self._cache[number]
