@@ -129,6 +129,10 @@ class StepSpec(Strict):
         """The values that name files: each an address, or a template that makes one."""
         return iter(())
 
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """The fields whose expressions see a name of the step's own, each with that name; where the step has no batch."""
+        return iter(())
+
     def names_connections(self) -> Iterator[tuple[str, str]]:
         """The fields besides ``connection`` that name one, each with the kind that one must be of."""
         return iter(())

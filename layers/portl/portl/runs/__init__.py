@@ -7,6 +7,19 @@ from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effe
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
+from portl.runs._file_intents import (
+    AwaitFiles,
+    CopyFile,
+    CopyFiles,
+    DeleteFiles,
+    FileIntent,
+    ListFiles,
+    LookAt,
+    Manner,
+    SignFile,
+)
+from portl.runs._file_waits import look_for
+from portl.runs._file_work import FileWork
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -65,6 +78,7 @@ from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._unit_task import run_commit, run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
+from portl.runs._wait_driver import run_wait
 
 __all__ = [
     "ENQUEUE",
@@ -89,12 +103,18 @@ __all__ = [
     "UNCHANGED",
     "UPDATED",
     "Again",
+    "AwaitFiles",
     "Begin",
     "CallKey",
     "Commit",
+    "CopyFile",
+    "CopyFiles",
     "Decide",
+    "DeleteFiles",
     "Effects",
     "Executor",
+    "FileIntent",
+    "FileWork",
     "Intent",
     "Invocation",
     "KeepRecords",
@@ -102,9 +122,12 @@ __all__ = [
     "LambdaContext",
     "Ledger",
     "Letter",
+    "ListFiles",
     "LiveEffects",
     "Load",
+    "LookAt",
     "Lot",
+    "Manner",
     "Merge",
     "Noted",
     "Prepared",
@@ -118,6 +141,7 @@ __all__ = [
     "RunFolder",
     "Scope",
     "SetAside",
+    "SignFile",
     "Stage",
     "Stageable",
     "Staged",
@@ -138,6 +162,7 @@ __all__ = [
     "keep_specs",
     "letters_name",
     "log",
+    "look_for",
     "outgoing_of",
     "prepare_outbox",
     "read_base",
@@ -148,6 +173,7 @@ __all__ = [
     "run_stage",
     "run_step",
     "run_transaction",
+    "run_wait",
     "scaled",
     "set_chunk_aside",
     "single_step",
