@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
+from portl.errors import MissingVariable
 from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
 from portl.runs._intents import Intent, Invocation, ReadRecords, Request
 from portl.runs._letters import set_aside
@@ -63,7 +65,8 @@ def fingerprint_once(task: Task, intent: Intent | None) -> str:
     given = _given(intent) if intent else None
     file = None
     if isinstance(intent, ReadRecords) and isinstance(intent.path, str):
-        file = task.connections.file(intent.path).checksum()
+        with suppress(MissingVariable):  # of a plan; a run cannot read it either, and says so
+            file = task.connections.file(intent.path).checksum()
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 
