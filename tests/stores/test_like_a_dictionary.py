@@ -23,7 +23,7 @@ CALLS = st.one_of(
     st.tuples(st.just("copy"), NAMES, NAMES, st.booleans()),
     st.tuples(st.just("move"), NAMES, NAMES, st.booleans()),
     st.tuples(st.just("read"), NAMES),
-    st.tuples(st.just("range"), NAMES, st.integers(0, 50), st.integers(0, 50)),
+    st.tuples(st.just("range"), NAMES, st.integers(0, 50), st.integers(1, 50)),
     st.tuples(st.just("list")),
 )
 
