@@ -19,6 +19,7 @@ from portl.errors import (
     Unavailable,
 )
 from portl.errors import StoreThrottled as Throttled
+from portl.stores._azure import AzureDriver
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
 from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
@@ -30,13 +31,15 @@ from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
-from portl.stores._specs import S3Spec, SftpSpec
+from portl.stores._specs import AzureSpec, S3Spec, SftpSpec
 from portl.stores._store import Store
 from portl.stores._transfer import transfer
 
 __all__ = [
     "NO_RETRY",
     "AlreadyExists",
+    "AzureDriver",
+    "AzureSpec",
     "Capability",
     "Changed",
     "ChecksumMismatch",

@@ -43,3 +43,21 @@ class SftpSpec(StoreSpec):
     root: str = Field(default="", description="The folder; a relative one from where the user's session begins.")
     max_connections: int = Field(default=4, ge=1, le=64, description="Connections at once.")
     keepalive_s: float = Field(default=30, ge=0, le=3_600, description="How often a silent connection is kept up, in seconds.")
+
+
+class AzureSpec(StoreSpec):
+    """A container of Azure Blob Storage. Without a key or a token those of the environment are used, or its identity."""
+
+    type: Literal["azure"] = "azure"
+    account: str = Field(pattern=r"^[a-z0-9]{3,24}$", description="The storage account's name.")
+    container: str = Field(
+        pattern=r"^(\$root|\$web|[a-z0-9](-?[a-z0-9])+)$", max_length=63, description="The container's name."
+    )
+    prefix: str = Field(default="", description="Everything is below it.")
+    endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Of another cloud, such as https://ACCOUNT.blob.core.usgovcloudapi.net; or http://127.0.0.1:10000/ACCOUNT.",
+    )
+    account_key: SecretStr | None = Field(default=None, description="As ${secret:X}.")
+    sas_token: SecretStr | None = Field(default=None, description="A shared access signature of the container, as ${secret:X}.")
