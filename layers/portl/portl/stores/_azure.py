@@ -107,7 +107,7 @@ class AzureDriver(ObjectDriver):
     def begin(self, key: str, how: How) -> Blocks:
         """See Driver."""
         _may_be_named(key)
-        return Blocks(key, partial(self._call, "PUT", key), partial(self._change, key, how))
+        return Blocks(key, self.part_bytes, partial(self._call, "PUT", key), partial(self._change, key, how))
 
     def _signed(self, key: str, method: str, until: datetime) -> str:
         return f"{self.calls.address_of(key)}?{self._access.of_blob(key, method, until)}"
@@ -198,13 +198,13 @@ class AzureDriver(ObjectDriver):
         from portl.stores._azure_calls import listed
 
         asked = {**_LISTED, "prefix": self._prefix + prefix, **({} if deep else {"delimiter": "/"})}
-        begin, marker = (self._prefix + after).encode(), "first"
+        begin, marker = (self._prefix + after).encode() if after else b"", "first"
         while marker:
             query = asked if marker == "first" else {**asked, "marker": marker}
             _, body = self.calls.call("GET", "", self._access.of_container(), query)
             found, marker = listed(body)
-            for key, told in found:
-                if after and key.encode() <= begin:
+            for key, told in sorted(found, key=lambda each: each[0].encode()):  # a page has its folders apart
+                if key.encode() <= begin:
                     continue
                 if told is None:
                     yield Entry(self._own(key.removesuffix("/")), "folder")

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlencode
@@ -48,11 +48,11 @@ class KeyAccess:
 
     account: str
     container: str
-    secret: str
+    secret: str = field(repr=False)
     https: bool
     name: str = "access_key"
     may_sign: bool = True
-    _made: str = ""
+    _made: str = field(default="", repr=False)
     _until: datetime | None = None
 
     def of_blob(self, key: str, method: str, until: datetime) -> str:
@@ -80,7 +80,7 @@ class KeyAccess:
 class SasAccess:
     """By a signature that somebody else has made; another cannot be derived from it."""
 
-    secret: str
+    secret: str = field(repr=False)
     name: str = "sas_token"
     may_sign: bool = False
 

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from portl.stores._entries import Entry
-from portl.stores._object_store import PART_BYTES
 
 BLOCKS_OF_A_SIZE = 10_000
 """After so many blocks they become twice as large: a blob must not have more than 50,000.
@@ -29,8 +28,8 @@ Put = Callable[[Mapping[str, str], Mapping[str, str], bytes], Mapping[str, str]]
 class Blocks:
     """A blob in blocks. ``put`` sends one, ``show`` the list of them, on the condition of the write."""
 
-    def __init__(self, key: str, put: Put, show: Put) -> None:
-        self._key, self._put, self._show = key, put, show
+    def __init__(self, key: str, first_bytes: int, put: Put, show: Put) -> None:
+        self._key, self._first_bytes, self._put, self._show = key, first_bytes, put, show
         self._mark = secrets.token_hex(16)
         """So that the blocks of two writers are never taken for each other's: all are kept beside the one blob."""
         self._count = self._size = 0
@@ -38,7 +37,7 @@ class Blocks:
     @property
     def part_bytes(self) -> int:
         """How large the next block is."""
-        return PART_BYTES << (self._count // BLOCKS_OF_A_SIZE)
+        return self._first_bytes << (self._count // BLOCKS_OF_A_SIZE)
 
     def part(self, data: bytes) -> None:
         """See Upload. Azure compares the MD5 that is sent along."""

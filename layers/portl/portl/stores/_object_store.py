@@ -62,6 +62,8 @@ class Codes:
         code = found(_CODE, problem)
         if isinstance(problem, FileNotFoundError):
             return ConfigError if code in self.gone else NotFound
+        if code in self.refused:  # obstore takes any 409 for AlreadyExists
+            return PermissionDenied
         named = {
             "AlreadyExistsError": AlreadyExists,
             "PreconditionError": Changed,
@@ -119,7 +121,7 @@ class ObjectDriver(ABC):
         try:
             answer = obstore.get(self._store, self._prefix + key, options=options)
         except obstore.exceptions.GenericError as problem:
-            if found(STATUS, problem) != "416":
+            if found(STATUS, problem) != "416" and "StartTooLarge" not in str(problem):
                 raise
             return self.head(key, span.version), iter(())
         return _entry(key, answer), (bytes(part) for part in answer.stream(min_chunk_size=STREAM_BYTES))
@@ -158,16 +160,16 @@ class ObjectDriver(ABC):
     def _listed(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
         import obstore
 
-        start = (self._prefix + prefix).rstrip("/")
-        if deep:
+        start, begin = (self._prefix + prefix).rstrip("/"), (self._prefix + after).encode() if after else b""
+        if deep:  # services that do not know the offset list all
             for batch in obstore.list(self._store, start or None, offset=self._prefix + after if after else None):
-                yield from (_meta_entry(self._own(each["path"]), each) for each in batch)
+                yield from (_meta_entry(self._own(each["path"]), each) for each in batch if each["path"].encode() > begin)
             return
         level = obstore.list_with_delimiter(self._store, start or None)
         there = {f"{each}/": Entry(self._own(each), "folder") for each in level["common_prefixes"]}
         there |= {each["path"]: _meta_entry(self._own(each["path"]), each) for each in level["objects"]}
         for key in sorted(there, key=str.encode):
-            if key.encode() > (self._prefix + after).encode() or not after:
+            if key.encode() > begin:
                 yield there[key]
 
 
