@@ -43,7 +43,7 @@ class Faulty(ThreadingHTTPServer):
 def faulty(busy: str) -> Iterator[Faulty]:
     """One that runs."""
     with Faulty(busy) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.released.set()

@@ -1,7 +1,8 @@
 """Azure Blob Storage. Reads and lists go through obstore; what must be made on a condition, or compared, over HTTP.
 
-Obstore 0.12 puts blocks without a condition, names those of all writers alike (two at once would commit each other's), and
-tells no hash. https://learn.microsoft.com/en-us/rest/api/storageservices/put-block-list
+Obstore 0.12 puts a list of blocks without a condition: of many writers that must not overwrite, all would win. What it puts on
+one is a single call with the whole content in memory; and it tells no hash.
+https://learn.microsoft.com/en-us/rest/api/storageservices/put-block-list
 """
 
 from __future__ import annotations

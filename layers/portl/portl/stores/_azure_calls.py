@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from socket import socket
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -50,7 +51,11 @@ class BlobCalls:
     ) -> tuple[Mapping[str, str], bytes]:
         """One call, answered whole: headers, by lower names, and body. Raises BlobError, OSError, HTTPException."""
         connection, answer = self._asked(method, key, signature, query, headers, data)
-        body = answer.read()
+        try:
+            body = answer.read()
+        except BaseException:
+            connection.close()
+            raise
         self._idle.append(connection)
         return _headers(answer), body
 
@@ -102,7 +107,7 @@ class BlobCalls:
         with suppress(IndexError):
             while True:
                 idle = self._idle.pop()
-                if idle.sock and not select.select([idle.sock], [], [], 0)[0]:  # else the other side has hung up
+                if idle.sock and not _hung_up(idle.sock):
                     return idle
                 idle.close()
         parts = urlsplit(self.address)
@@ -113,6 +118,13 @@ class BlobCalls:
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _hung_up(idle: socket) -> bool:
+    """Whether the other side has: nothing else can be read where nothing was asked."""
+    asked = select.poll()
+    asked.register(idle, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def network_meaning(problem: Exception) -> type[StoreError] | None:
