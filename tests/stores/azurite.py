@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def start_azurite() -> Azurite:
     command = ["node", str(program), "--blobHost", "127.0.0.1", "--blobPort", "0"]
     quiet = ["--inMemoryPersistence", "--silent", "--disableTelemetry"]
     process = subprocess.Popen([*command, *quiet], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(process.kill)
     said = ""
     for line in process.stdout or ():

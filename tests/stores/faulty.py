@@ -29,6 +29,8 @@ class Faulty(ThreadingHTTPServer):
         self.script: list[Any] = []
         self.asked: list[str | None] = []
         """The range of each GET."""
+        self.paths: list[str] = []
+        """The path of each GET and HEAD."""
         self.got: list[tuple[str, str, dict[str, str], bytes]] = []
         """Method, path, headers and body of all but GETs."""
         self.size = len(CONTENT)
@@ -56,6 +58,7 @@ class _Answers(BaseHTTPRequestHandler):
     server: Faulty
 
     def do_GET(self) -> None:
+        self.server.paths.append(self.path)
         self.server.asked.append(self.headers.get("Range"))
         fault = self._fault()
         if fault is None:
@@ -70,6 +73,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.close_connection = fault == "cut"
 
     def do_HEAD(self) -> None:
+        self.server.paths.append(self.path)
         self._answer(200, {"Content-Length": str(self.server.size)})
 
     def do_PUT(self) -> None:

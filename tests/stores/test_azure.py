@@ -37,7 +37,7 @@ from portl.stores import (
 from portl.stores._azure_access import IdentityAccess, KeyAccess, SasAccess, access
 from stores.azurite import ACCOUNT, KEY
 from stores.backends import azure_spec, azurite
-from stores.faulty import faulty
+from stores.faulty import CONTENT, faulty
 
 PARTS = bytes(range(256)) * 1_000
 """Four blocks, as the tests cut them."""
@@ -182,6 +182,17 @@ def test_a_copy_too_long_for_one_call_goes_in_blocks_of_its_source_and_is_shown_
     assert (last[0]["comp"], last[1]["If-None-Match"], named in last[2].decode()) == (["blocklist"], "*", True)
 
 
+def test_an_old_version_is_asked_for_by_its_name() -> None:
+    with faulty("ServerBusy") as server:
+        given = {"account": ACCOUNT, "container": "lake", "endpoint": f"{server.endpoint}/{ACCOUNT}", "account_key": KEY}
+        with Store(AzureDriver(AzureSpec.model_validate(given)), retry=NO_RETRY) as store:
+            for path in ("a", store.exact("a//b")):
+                assert store.read(path, version="2026-11-25T00:00:00.1Z") == CONTENT
+                store.stat(path, version="2026-11-25T00:00:00.1Z")
+        asked = [parse_qs(urlsplit(path).query).get("versionid") for path in server.paths]
+    assert asked == [["2026-11-25T00:00:00.1Z"]] * 5
+
+
 # names
 
 ODD = ["a//b", "z/", "/lead", "x" * 1_024]
@@ -211,13 +222,22 @@ def test_a_level_with_a_key_that_is_no_path_is_listed_with_its_folders(store: St
     assert [(each.path, each.kind) for each in store.list("in")] == [("in/", "folder"), ("in/a", "file"), ("in/c", "folder")]
 
 
-@pytest.mark.parametrize("path", ["a.", "in/...", "in./a"])
-def test_a_name_whose_dot_azure_would_take_off_is_refused_instead_of_writing_another_file(store: Store, path: str) -> None:
+@pytest.mark.parametrize("path", ["a.", "a/...", "a./b"])
+def test_a_name_whose_dot_azure_would_take_off_is_refused_instead_of_touching_another_file(store: Store, path: str) -> None:
     store.write("a", b"x")
-    for call in (lambda: store.write(path, b"y"), lambda: store.write(path, PARTS), lambda: store.copy("a", path)):
+    calls = [
+        lambda: store.write(path, b"y", overwrite=True),
+        lambda: store.write(path, PARTS, overwrite=True),
+        lambda: store.copy("a", path),
+        lambda: store.read(path),
+        lambda: store.exists(path),
+        lambda: store.delete(path),
+        lambda: store.sign(path),
+    ]
+    for call in calls:
         with pytest.raises(InvalidPath, match="ends with a dot"):
             call()
-    assert [entry.path for entry in store.list(recursive=True)] == ["a"]
+    assert ([entry.path for entry in store.list(recursive=True)], store.read("a")) == (["a"], b"x")
 
 
 @pytest.mark.parametrize("metadata", [{"batch": "ü"}, {"batch": "a\r\nx-ms-evil: 1"}, {"ü": "a"}])
@@ -285,6 +305,7 @@ def test_credentials_come_from_the_connection_else_from_the_environment() -> Non
         ({"AZURE_STORAGE_SAS_TOKEN": "?sig=x"}, "sas_token", "sig=x"),
         ({"AZURE_STORAGE_CONNECTION_STRING": text}, "access_key", KEY),
         ({"AZURE_STORAGE_CONNECTION_STRING": "SharedAccessSignature=sv=1&sig=x"}, "sas_token", "sv=1&sig=x"),
+        ({"AZURE_STORAGE_CONNECTION_STRING": text.replace(ACCOUNT, "another")}, "", ""),
         ({}, "", ""),
     ]
     for environment, name, secret in cases:

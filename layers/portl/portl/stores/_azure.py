@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from portl.errors import (
     AlreadyExists,
@@ -96,9 +97,18 @@ class AzureDriver(ObjectDriver):
             return self._access.of_container()
         return self._access.of_blob(self._prefix + key, method, datetime.now(UTC) + GOOD_FOR)
 
+    def head(self, key: str, version: str | None) -> Entry:
+        """See Driver."""
+        _check_name(key)
+        return super().head(key, version)
+
+    def get(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
+        """See Driver."""
+        _check_name(key)
+        return super().get(key, span)
+
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver. Azure compares the MD5 that is sent along, and answers the one it has counted."""
-        _may_be_named(key)
         sent = {"x-ms-blob-type": "BlockBlob", "Content-MD5": md5(data)}
         answer = self._change(key, how, {}, sent, data)
         counted = base64.b64decode(answer.get("content-md5", "")).hex()
@@ -107,10 +117,11 @@ class AzureDriver(ObjectDriver):
 
     def begin(self, key: str, how: How) -> Blocks:
         """See Driver."""
-        _may_be_named(key)
+        _check_name(key)
         return Blocks(key, self.part_bytes, partial(self._call, "PUT", key), partial(self._change, key, how))
 
     def _signed(self, key: str, method: str, until: datetime) -> str:
+        _check_name(key)
         return f"{self.calls.address_of(key)}?{self._access.of_blob(key, method, until)}"
 
     def delete(self, key: str) -> None:
@@ -122,7 +133,6 @@ class AzureDriver(ObjectDriver):
 
     def copy(self, origin: Any, source: str, target: str, how: How, etag: str | None) -> Entry:
         """See Driver. Synchronous calls only: a copy that goes on behind its answer would be seen before it is whole."""
-        _may_be_named(target)
         entry = origin.head(source, None)
         if etag is not None and entry.etag != etag:
             raise Changed("")
@@ -157,6 +167,7 @@ class AzureDriver(ObjectDriver):
     def _call(
         self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], data: bytes = b""
     ) -> Mapping[str, str]:
+        _check_name(key)
         allowed = self._allowed(key, method)
         return self.calls.call(method, self._prefix + key, allowed, query, headers, data)[0]
 
@@ -191,7 +202,7 @@ class AzureDriver(ObjectDriver):
         if span.start >= entry.size:
             return entry, iter(())
         asked = {"If-Match": span.etag or entry.etag or "*", **({"x-ms-range": bounds(span)} if bounds(span) else {})}
-        query = self._allowed(key, "GET") + (f"&versionid={span.version}" if span.version else "")
+        query = self._allowed(key, "GET") + (f"&versionid={quote(span.version)}" if span.version else "")
         _, parts = self.calls.streamed(self._prefix + key, query, asked, STREAM_BYTES)
         return entry, parts
 
@@ -213,10 +224,13 @@ class AzureDriver(ObjectDriver):
                     yield _http_entry(self._own(key), {name.lower(): value for name, value in told.items()})
 
 
-def _may_be_named(key: str) -> None:
-    """Azure takes the dots off the end of every part of a key, without a word: another blob would be written."""
+def _check_name(key: str) -> None:
+    """Azure takes the dots off the end of every part of a key, without a word: another blob would be meant.
+
+    https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
     if any(part.endswith(".") for part in key.split("/")):
-        text = f"{key!r} cannot be written to Azure: a part of it ends with a dot, which Azure takes off"
+        text = f"{key!r} cannot be a name on Azure: a part of it ends with a dot, which Azure takes off"
         raise InvalidPath(text, hint="a name without a dot at its end")
 
 

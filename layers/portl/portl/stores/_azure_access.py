@@ -121,17 +121,19 @@ def access(spec: AzureSpec, sign: Callable[[str, str, datetime], str], environme
     """
     key, sas = (each and each.get_secret_value() for each in (spec.account_key, spec.sas_token))
     if not key and not sas:
-        key, sas = _of_environment(environment)
+        key, sas = _of_environment(environment, spec.account)
     if key:
         _check(key, spec)
         return KeyAccess(spec.account, spec.container, key, not (spec.endpoint or "").startswith("http:"))
     return SasAccess(sas.removeprefix("?")) if sas else IdentityAccess(sign)
 
 
-def _of_environment(environment: Mapping[str, str]) -> tuple[str, str]:
-    """A key and a token, by the names that the tools of Azure and obstore know."""
+def _of_environment(environment: Mapping[str, str], account: str) -> tuple[str, str]:
+    """A key and a token, by the names that the tools of Azure and obstore know; a connection string must be the account's."""
     told = environment.get("AZURE_STORAGE_CONNECTION_STRING", "")
     parts = dict(part.split("=", 1) for part in told.split(";") if "=" in part)
+    if parts.get("AccountName", account) != account:
+        parts = {}
     keys = ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCESS_KEY")
     tokens = ("AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY")
     key = next((environment[name] for name in keys if environment.get(name)), parts.get("AccountKey", ""))
