@@ -37,7 +37,7 @@ from portl.stores import (
 from portl.stores._azure_access import IdentityAccess, KeyAccess, SasAccess, access
 from stores.azurite import ACCOUNT, KEY
 from stores.backends import azure_spec, azurite
-from stores.faulty import CONTENT, faulty
+from stores.faulty import CONTENT, Faulty, faulty
 
 PARTS = bytes(range(256)) * 1_000
 """Four blocks, as the tests cut them."""
@@ -59,6 +59,10 @@ def spec() -> AzureSpec:
 def store(spec: AzureSpec) -> Iterator[Store]:
     with opened(spec) as store:
         yield store
+
+
+def at(server: Faulty) -> AzureSpec:
+    return AzureSpec(account=ACCOUNT, container="lake", endpoint=f"{server.endpoint}/{ACCOUNT}", account_key=SecretStr(KEY))
 
 
 def own_signature(spec: AzureSpec) -> str:
@@ -165,8 +169,7 @@ def test_a_copy_too_long_for_one_call_goes_in_blocks_of_its_source_and_is_shown_
     size = 600 * 1024**2
     with faulty("ServerBusy") as server:
         server.size = size
-        given = {"account": ACCOUNT, "container": "lake", "endpoint": f"{server.endpoint}/{ACCOUNT}", "account_key": KEY}
-        with Store(AzureDriver(AzureSpec.model_validate(given)), retry=NO_RETRY) as store:
+        with Store(AzureDriver(at(server)), retry=NO_RETRY) as store:
             transfer(store, "a", store, "b", mode="server")
         *blocks, last = [(parse_qs(urlsplit(path).query), headers, body) for _, path, headers, body in server.got]
     step = 256 * 1024**2
@@ -182,10 +185,16 @@ def test_a_copy_too_long_for_one_call_goes_in_blocks_of_its_source_and_is_shown_
     assert (last[0]["comp"], last[1]["If-None-Match"], named in last[2].decode()) == (["blocklist"], "*", True)
 
 
+def test_a_copy_that_one_call_makes_is_whole_when_that_is_answered() -> None:
+    with faulty("ServerBusy") as server, Store(AzureDriver(at(server)), retry=NO_RETRY) as store:
+        transfer(store, "a", store, "b", mode="server")
+    ((_, path, headers, _),) = server.got
+    assert (urlsplit(path).path, headers["x-ms-requires-sync"], headers["If-None-Match"]) == (f"/{ACCOUNT}/lake/b", "true", "*")
+
+
 def test_an_old_version_is_asked_for_by_its_name() -> None:
     with faulty("ServerBusy") as server:
-        given = {"account": ACCOUNT, "container": "lake", "endpoint": f"{server.endpoint}/{ACCOUNT}", "account_key": KEY}
-        with Store(AzureDriver(AzureSpec.model_validate(given)), retry=NO_RETRY) as store:
+        with Store(AzureDriver(at(server)), retry=NO_RETRY) as store:
             for path in ("a", store.exact("a//b")):
                 assert store.read(path, version="2026-11-25T00:00:00.1Z") == CONTENT
                 store.stat(path, version="2026-11-25T00:00:00.1Z")

@@ -118,6 +118,7 @@ class AzureDriver(ObjectDriver):
     def begin(self, key: str, how: How) -> Blocks:
         """See Driver."""
         _check_name(key)
+        _kept(how)  # what cannot be kept is told before anything is sent
         return Blocks(key, self.part_bytes, partial(self._call, "PUT", key), partial(self._change, key, how))
 
     def _signed(self, key: str, method: str, until: datetime) -> str:
