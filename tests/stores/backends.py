@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from portl.stores import Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
+from portl.stores import AzureDriver, AzureSpec, Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
+from stores.azurite import ACCOUNT, KEY, Azurite, start_azurite
 from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
 
 
@@ -50,10 +51,26 @@ def sftp_spec(server: SftpServer | None = None, **more: object) -> SftpSpec:
     return SftpSpec.model_validate({"root": f"/r{secrets.token_hex(6)}", **given, **more})
 
 
+@cache
+def azurite() -> Azurite:
+    """A server of Azure's Blob protocol for as long as the tests run."""
+    return start_azurite()
+
+
+def azure_spec(**more: object) -> AzureSpec:
+    """A container of its own, made now."""
+    container = f"c{secrets.token_hex(8)}"
+    azurite().make_container(container)
+    given = {"account": ACCOUNT, "container": container, "endpoint": azurite().endpoint, "account_key": KEY}
+    return AzureSpec.model_validate({**given, **more})
+
+
 BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "local": lambda folder: LocalDriver(folder / "store"),
     "memory": lambda _: MemoryDriver(),
     "s3": lambda _: S3Driver(s3_spec()),
     "sftp": lambda _: SftpDriver(sftp_spec()),
+    "azure": lambda _: AzureDriver(azure_spec()),
+    "azure-prefix": lambda _: AzureDriver(azure_spec(prefix="below/here")),
     "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }

@@ -20,6 +20,7 @@ from portl.errors import (
 )
 from portl.errors import StoreThrottled as Throttled
 from portl.stores._addresses import Address, parse_address
+from portl.stores._azure import AzureDriver
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
 from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
@@ -33,7 +34,7 @@ from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
-from portl.stores._specs import STORE_TYPES, LocalSpec, S3Spec, SftpSpec, StoreSpec
+from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import Store
 from portl.stores._transfer import transfer
 
@@ -42,6 +43,8 @@ __all__ = [
     "STORE_TYPES",
     "Address",
     "AlreadyExists",
+    "AzureDriver",
+    "AzureSpec",
     "Capability",
     "Changed",
     "ChecksumMismatch",
