@@ -125,6 +125,10 @@ class StepSpec(Strict):
         """The values that name files: each an address, or a template that makes one."""
         return iter(())
 
+    def leaves_rows(self) -> bool:
+        """Whether the step's rows may stay in the files they came from, where whoever goes over them reads them."""
+        return False
+
     def names_connections(self) -> Iterator[tuple[str, str]]:
         """The fields besides ``connection`` that name one, each with the kind that one must be of."""
         return iter(())

@@ -2,11 +2,12 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
+from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
-from portl.runs._executor import outgoing_of, read_records
+from portl.runs._executor import outgoing_of
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -92,6 +93,7 @@ __all__ = [
     "Begin",
     "CallKey",
     "Commit",
+    "CsvFiles",
     "Decide",
     "Effects",
     "Executor",
@@ -143,7 +145,6 @@ __all__ = [
     "read_base",
     "read_letters",
     "read_params",
-    "read_records",
     "run_commit",
     "run_stage",
     "run_step",

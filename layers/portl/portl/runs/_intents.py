@@ -61,9 +61,12 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class ReadRecords:
-    """A file read into the run as rows. ``options`` are those of ``portl.stores.read_csv``."""
+    """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    path: str | Unknown
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    """
+
+    path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
 
 
