@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from portl.runs._file_intents import CopyFile, DeleteFiles
 from portl.runs._fingerprint import call_print, record_print
 from portl.runs._intents import Intent, Invocation, Request
 from portl.runs._reuse import earlier_runs
@@ -70,7 +71,7 @@ class Asked:
 
     def answer(self, idx: int, record: Any, intent: Intent, call: Callable[[Intent], Any]) -> Any:
         """The answer to a record's call: an earlier run's, when it asked the same; else what ``call`` gets."""
-        if not isinstance(intent, Request | Invocation):
+        if not isinstance(intent, Request | Invocation | CopyFile | DeleteFiles):
             return call(intent)
         asks = call_print(self._task, intent)
         if self._earlier.get(str(idx)) == asks and self._answers.get(idx) is not None:

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import RetryAfter, StepError
-from portl.jobs import StepSpec
+from portl.jobs import StepSpec, goes_outside
 from portl.runs._asked import Asked
 from portl.runs._fingerprint import fingerprint, fingerprint_done, fingerprint_once
 from portl.runs._intents import Intent, SetAside
@@ -177,8 +177,9 @@ class Chunk:
         return {"records": len(results), "failed": failed, **branches}
 
     def _go(self) -> None:
-        workers = getattr(self._node.spec, "concurrency", None) or CALLS_AT_ONCE
-        if self._node.spec.connects_to is None or workers == 1:
+        spec = self._node.spec
+        workers = getattr(spec, "concurrency", None) or getattr(spec, "parallel", None) or CALLS_AT_ONCE
+        if not goes_outside(spec) or workers == 1:
             for idx, scope in self._pending():
                 self._done[idx] = self._one(idx, scope)
                 self._progress.at(len(self._done))
