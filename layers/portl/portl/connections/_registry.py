@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
-from portl.stores import STORE_TYPES, Entry, File, Files, StoreSpec, open_store, overridden
+from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden
 from portl.values import REDACTOR
 
 
@@ -60,10 +60,6 @@ class Connections:
             InvalidPath, ConfigError: as ``Files.at``; MissingVariable as ``spec``.
         """
         return self._files.at(address)
-
-    def matching(self, address: str) -> Iterator[tuple[File, Entry]]:
-        """The files that a pattern means, in the order of their paths; raises as ``file``."""
-        return self._files.matching(address)
 
     @cached_property
     def _files(self) -> Files:

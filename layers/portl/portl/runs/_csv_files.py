@@ -20,6 +20,7 @@ from portl.stores import (
     File,
     compression_of,
     decompressed,
+    found_files,
     is_cut_by_bytes,
     is_pattern,
     read_csv,
@@ -52,7 +53,7 @@ class Taken:
 
 
 class CsvFiles:
-    """What a ``ReadRecords`` reads. ``columns`` and ``checksums`` are known when everything is read.
+    """What a ``ReadRecords`` reads. ``columns``, ``checksums`` and ``notices``, for the log, are known when all is read.
 
     Raises:
         StoreError: F101, there is no file; or as the store says. All errors name the file they speak of.
@@ -69,6 +70,7 @@ class CsvFiles:
         self.pinned = _pinned(intent, connections, allow_empty=options.pop("allow_empty", False))
         self.columns: tuple[str, ...] = ()
         self.checksums: list[list[str]] = []
+        self.notices: list[str] = []
         self._first = ""
 
     @property
@@ -92,20 +94,18 @@ class CsvFiles:
         """Whether the records are to be left in the files: these can be cut by bytes, and are large enough."""
         if self._ranges == "never" or (self._ranges == "auto" and self._bytes() < RANGES_FROM_BYTES):
             return False
-        return self.cannot_stay() is None
+        reason = self._cannot_stay()
+        if reason and self._ranges == "always":
+            self.notices.append(f"ranges: always, and the records are copied into the run: {reason}")
+        return reason is None
 
-    def cannot_stay(self) -> str | None:
-        """Why the files cannot be cut by bytes; None: they can."""
+    def _cannot_stay(self) -> str | None:
+        """Why the files cannot be cut at a byte; None: they can."""
         encoding = self._options.get("encoding")
         if encoding is not None and not _cut(encoding):
             return f"{encoding} cannot be cut at a byte"
         packed = next((each for each in self.pinned if self._compression_of(each) != "none"), None)
         return None if packed is None else f"{packed.file.address} is compressed"
-
-    @property
-    def must_stay(self) -> bool:
-        """Whether the job says that they are to be left there."""
-        return bool(self._ranges == "always")
 
     def records(self) -> Iterator[Taken]:
         """Every record of every file; each file is closed behind its last one.
@@ -142,7 +142,7 @@ class CsvFiles:
         if kind == "zip":  # it is not read from its beginning to its end
             return decompressed(stream, address, kind, self._member), lambda: pinned.file.checksum(pinned.entry)
         hashed = _Hashed(stream)
-        content = decompressed(io.BufferedReader(hashed, _BUFFER_BYTES), address, kind, self._member)
+        content = decompressed(io.BufferedReader(hashed, _BUFFER_BYTES), address, kind, self._member, self.notices.append)
         return content, hashed.digest.hexdigest
 
     def _same(self, number: int, reader: CsvReader, address: str) -> None:
@@ -189,7 +189,7 @@ def checksums_name(step_id: str) -> str:
 def records_of(
     content: bytes, address: str, settings: Mapping[str, Any], delimiter: str, line: int
 ) -> Iterator[tuple[int, Record]]:
-    """The records of a part of a file that begins at ``line`` and was validated before; ``settings`` as of ``CsvFiles``."""
+    """The records of a part of a file that was validated before and begins at ``line``; ``settings`` as of ``CsvFiles``."""
     reader = read_csv(
         io.BytesIO(content),
         name=address,
@@ -221,7 +221,7 @@ def _found(address: str, connections: Connections, *, allow_empty: bool) -> list
         return [_looked_at(connections.file(address))]
     except NotFound:
         if is_pattern(address):
-            return [Pinned(file, entry) for file, entry in connections.matching(address)]
+            return [Pinned(connections.file(each.address), each.entry) for each in found_files(connections.file, address)]
         if allow_empty:
             return []
         raise

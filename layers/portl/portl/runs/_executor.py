@@ -189,11 +189,11 @@ class LiveExecutor:
 
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
         files = CsvFiles(intent, self._connections)
-        if files.must_stay and (reason := files.cannot_stay()):
-            log("warning", f"the records are copied into the run: {reason}", run=self._run.id, step_id=step_id)
         progress = Progress([step_id], None, None)
         rows = keep_files(self._folder, self._rows_of(step_id), self._chunk_size, files, progress.at)
         progress.end(rows.count)
+        for notice in files.notices:
+            log("warning", notice, run=self._run.id, step_id=step_id)
         self._folder.write(checksums_name(step_id), files.checksums)
         return rows, files.columns
 

@@ -92,9 +92,8 @@ class RangesWriter:
 
     def close(self, files: CsvFiles) -> str:
         """Keeps the ranges and answers the SHA-256 of the whole list."""
-        if self._in_part:
-            self._cut()
-            self._parts.append(self._part)
+        while self._in_part:  # the first time, when there are as many parts as may be, only makes room
+            self._flush()
         settings, told = files.settings, {number: self._told(number, files.pinned[number]) for number in self._delimiters}
         self._folder.write(f"{self._ref}/ranges.json", settings)
         for first in range(0, len(self._parts), BLOCK):

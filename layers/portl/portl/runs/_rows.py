@@ -69,7 +69,7 @@ class RowsWriter:
 
     def close(self) -> Rows:
         """Writes what is left and answers the reference."""
-        if self._records:
+        while self._records:  # the first time, when there are as many parts as may be, only makes room
             self._flush()
         self._folder.write(digest_name(self._ref), hashlib.sha256("".join(self._digests).encode()).hexdigest())
         return Rows(self._ref, self._count, self._size, self._parts, self._file)
@@ -104,7 +104,9 @@ class RowsWriter:
         self._parts, self._size = left, self._size * 2
 
 
-def keep_files(folder: RunFolder, ref: str, size: int, files: CsvFiles, done: Callable[[int], None]) -> Rows:
+def keep_files(
+    folder: RunFolder, ref: str, size: int, files: CsvFiles, done: Callable[[int], None], most: int = MAX_CHUNKS
+) -> Rows:
     """Keeps the records of files as a list: where they are, or copies of them. ``done`` is told how many there are so far.
 
     Raises:
@@ -113,11 +115,11 @@ def keep_files(folder: RunFolder, ref: str, size: int, files: CsvFiles, done: Ca
     addresses = files.addresses
     file, several = addresses[0] if len(addresses) == 1 else "", len(addresses) > 1
     if files.may_stay():
-        ranges = RangesWriter(folder, ref, size, MAX_CHUNKS)
+        ranges = RangesWriter(folder, ref, size, most)
         _each(files, ranges.add, done)
         folder.write(digest_name(ref), ranges.close(files))
         return Rows(ref, ranges.count, ranges.size, ranges.parts, file, ranges=True)
-    writer = RowsWriter(folder, ref, size, file)
+    writer = RowsWriter(folder, ref, size, file, most)
     _each(files, lambda it: writer.add(it.record, it.line, addresses[it.file] if several else ""), done)
     return writer.close()
 

@@ -25,7 +25,7 @@ class Dialect(Strict):
 
 
 class CsvRead(StepSpec):
-    """Reads CSV files strictly, as a stream: every record is text by column name."""
+    """Reads a CSV strictly, as a stream: every record is text by column name."""
 
     path: str = Field(
         description="The file: store:path, s3://bucket/key, or a path from the working folder; a pattern of files with * ? [] "

@@ -33,7 +33,13 @@ def compression_of(head: bytes) -> Compression:
     return "zstd" if _begins_frame(head) else "none"
 
 
-def decompressed(stream: BinaryIO, name: str, compression: Compression, member: str | None = None) -> BinaryIO:
+def decompressed(
+    stream: BinaryIO,
+    name: str,
+    compression: Compression,
+    member: str | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> BinaryIO:
     """What a compressed file holds, as a stream; the stream itself when it is not compressed.
 
     Args:
@@ -41,6 +47,7 @@ def decompressed(stream: BinaryIO, name: str, compression: Compression, member: 
         name: what the file is called in errors.
         compression: how it is compressed, not ``auto``.
         member: the file inside a zip; the only one when not told.
+        notice: is told what the tool would warn of.
 
     Raises:
         CsvError: C118 at once; C117, also while it is read.
@@ -53,7 +60,7 @@ def decompressed(stream: BinaryIO, name: str, compression: Compression, member: 
         raise CsvError("member names a file of a zip, and this is none", code="C118", hint=hint, place=Place(file=name))
     if compression == "none":
         return stream
-    return io.BufferedReader(Inflated(stream, name, compression), READ_BYTES)
+    return io.BufferedReader(Inflated(stream, name, compression, notice), READ_BYTES)
 
 
 class _Member(Protocol):
@@ -94,11 +101,12 @@ class _Gzip:
 class Inflated(io.RawIOBase):
     """The content of gzip members or zstd frames, one behind the other.
 
-    What stands behind the last of them is treated as the tools do: gzip takes no notice of it, to zstd the file is broken.
+    What stands behind the last of them is treated as the tools do: gzip warns and goes by, to zstd the file is broken.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, compression: Compression) -> None:
+    def __init__(self, stream: BinaryIO, name: str, compression: Compression, notice: Callable[[str], None] | None) -> None:
         super().__init__()
+        self._notice = notice
         self._stream, self._name, self._kind = stream, name, compression
         self._make: Callable[[], _Member] = _Gzip if compression == "gzip" else Zstd
         self._damage = (zlib.error,) if compression == "gzip" else damage()
@@ -134,6 +142,9 @@ class Inflated(io.RawIOBase):
         try:
             return one.feed(data, most)
         except self._damage as problem:
+            if "too much memory" in str(problem):
+                text = "the zstd data needs a window of more than 128 MiB"
+                raise self._error(text, "compress it again, without --long or with --long=27") from problem
             raise self._broken(str(problem)) from problem
 
     def _begin(self, head: bytes) -> _Member:
@@ -151,8 +162,11 @@ class Inflated(io.RawIOBase):
             return self._begin(head)
         if head and self._kind == "zstd":
             raise self._broken("something that is no frame stands behind the last one")
-        while self._stream.read(READ_BYTES):
-            pass
+        ignored = len(head.strip(b"\0"))
+        while more := self._stream.read(READ_BYTES):
+            ignored += len(more.strip(b"\0"))
+        if ignored and self._notice is not None:
+            self._notice(f"{self._name}: what stands behind the gzip data is no gzip, and is not read")
         return None
 
     def _filled(self, head: bytes) -> bytes:
