@@ -106,6 +106,10 @@ class StepSpec(Strict):
     connects_to: ClassVar[str | None] = None
     """The kind of connection the step type needs, or None."""
     shape: ClassVar[ResultShape] = ResultShape()
+    files: ClassVar[Literal["none", "read", "changed"]] = "none"
+    """What the step does with files of stores: a change is an effect outside, as a call is, that no transaction takes back."""
+    waits: ClassVar[bool] = False
+    """Whether the step is done again and again until something is so, its state machine waiting in between."""
 
     @property
     def name(self) -> str:

@@ -26,17 +26,19 @@ from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._environment import overridden, prefix_of
 from portl.stores._files import File, Files, checksum, open_input
+from portl.stores._found import Found, facts, fits, found_files, is_pattern
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
 from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
+from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, same_file, told_of
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
 from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import Store
-from portl.stores._transfer import transfer
+from portl.stores._transfer import Verify, transfer
 
 __all__ = [
     "NO_RETRY",
@@ -51,12 +53,14 @@ __all__ = [
     "ConfigError",
     "CsvDialect",
     "CsvReader",
+    "Decision",
     "Driver",
     "Entry",
     "ExactKey",
     "File",
     "Files",
     "FolderNotEmpty",
+    "Found",
     "How",
     "InvalidPath",
     "IsFolder",
@@ -67,7 +71,9 @@ __all__ = [
     "NotFound",
     "NotSupported",
     "OnProgress",
+    "Overwrite",
     "PermissionDenied",
+    "Placed",
     "Progress",
     "RetryPolicy",
     "S3Driver",
@@ -84,15 +90,25 @@ __all__ = [
     "Throttled",
     "Unavailable",
     "Upload",
+    "Verify",
     "Written",
     "checksum",
+    "decide",
     "download",
+    "facts",
+    "fits",
+    "found_files",
+    "is_pattern",
+    "look",
     "open_input",
     "open_store",
     "overridden",
     "parse_address",
+    "place",
     "prefix_of",
     "read_csv",
+    "same_file",
+    "told_of",
     "transfer",
     "upload",
 ]
