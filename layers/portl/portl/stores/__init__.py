@@ -26,12 +26,12 @@ from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._environment import overridden, prefix_of
 from portl.stores._files import File, Files, checksum, open_input
-from portl.stores._found import Found, facts, fits, found_files, is_pattern
+from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
 from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
-from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, same_file, told_of
+from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, same_file, told_of
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
@@ -100,6 +100,7 @@ __all__ = [
     "found_files",
     "is_pattern",
     "look",
+    "name_parts",
     "open_input",
     "open_store",
     "overridden",
@@ -107,6 +108,7 @@ __all__ = [
     "place",
     "prefix_of",
     "read_csv",
+    "said_of_file",
     "same_file",
     "told_of",
     "transfer",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from portl.errors import StoreError
@@ -31,14 +30,17 @@ class Found:
     def record(self) -> dict[str, Any]:
         """``{path, name, stem, suffix, folder, size, modified, etag, version}``.
 
-        ``path`` is the address; ``folder`` is the path of its folder without the store; ``size`` in bytes, ``modified`` in ISO 8601.
+        ``path`` is the address, ``folder`` the path of its folder without the store, ``modified`` as ISO 8601.
         """
-        path = PurePosixPath(_split(self.address)[1])
-        name = self.entry.name
-        stem, dot, suffix = name.rpartition(".")
-        folder = "" if str(path.parent) == "." else str(path.parent)
-        parts = {"stem": stem, "suffix": dot + suffix} if stem else {"stem": name, "suffix": ""}
-        return {"path": self.address, "name": name, **parts, "folder": folder, **facts(self.entry)}
+        return {**name_parts(self.address), **facts(self.entry)}
+
+
+def name_parts(address: str) -> dict[str, str]:
+    """What an address says by itself of a file: ``{path, name, stem, suffix, folder}``, as a record of ``Found`` has them."""
+    folder, _, name = _split(address)[1].rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    parts = {"stem": stem, "suffix": dot + suffix} if stem else {"stem": name, "suffix": ""}
+    return {"path": address, "name": name, **parts, "folder": folder}
 
 
 def facts(entry: Entry) -> dict[str, Any]:

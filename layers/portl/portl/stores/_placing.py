@@ -69,7 +69,7 @@ def look(file: File) -> Entry:
     """
     entry = file.store.stat(file.path)
     if entry is None or entry.kind == "folder":
-        raise said(IsFolder, file.path, file.store.name, "stat", None)
+        raise said_of_file(IsFolder, file, "stat")
     return entry
 
 
@@ -85,13 +85,13 @@ def decide(source: File, entry: Entry, target: File, overwrite: Overwrite, *, co
     if there is None:
         return Decision("copy")
     if there.kind == "folder":
-        raise said(IsFolder, target.path, target.store.name, "copy", None)
+        raise said_of_file(IsFolder, target, "copy")
     if overwrite in ("fail", "if_different") or content_counts:
         same = same_content(source, entry, target, there)
         if same:
             return Decision("same", checksum=same)
     if overwrite == "fail":
-        raise said(AlreadyExists, target.path, target.store.name, "copy", None)
+        raise said_of_file(AlreadyExists, target, "copy")
     if overwrite == "if_different" or (overwrite == "if_newer" and _is_newer(entry, there)):
         return Decision("copy", overwrite=True)
     return Decision("skip", checksum=there.checksum)
@@ -128,6 +128,11 @@ def _whole(file: File) -> str:
 
 def _is_newer(entry: Entry, there: Entry) -> bool:
     return entry.modified is None or there.modified is None or entry.modified > there.modified
+
+
+def said_of_file(kind: type[StoreError], file: File, operation: str) -> StoreError:
+    """The error of a kind about a file, by its address."""
+    return said_of(said(kind, file.path, file.store.name, operation, None), file.address)
 
 
 @contextmanager
