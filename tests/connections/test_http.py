@@ -178,14 +178,15 @@ def test_a_long_body_is_shown_by_its_beginning(api):
     assert problem.message.endswith(" Bad Request: " + "b" * 500)
 
 
-def test_json_that_is_none_is_h104(api):
-    answer = httpx.Response(200, headers={"content-type": "application/json"}, content=b"<html>")
+@pytest.mark.parametrize("body", [b"<html>", b'{"a": NaN}', b"[-Infinity]", b"1e999", b"[" * 100_000, b'"\xff"'])
+def test_json_that_is_none_is_h104(api, body):
+    answer = httpx.Response(200, headers={"content-type": "application/json"}, content=body)
     problem = refused(lambda: api(answer).request("GET", "x"))
     assert (problem.code, problem.outcome, problem.message, problem.detail) == (
         "H104",
         "Permanent",
         f"GET {BASE}/x says JSON and sends none",
-        {"body": "<html>"},
+        {"body": body.decode(errors="replace")[:500]},
     )
 
 

@@ -25,6 +25,8 @@ def careful(event, _):
     if (pathlib.Path(__file__).parent / "poison").exists() and event["n"] == "3":
         raise ValueError("three")
     return {"n": int(event["n"]) * 2}
+def odd(event, _):
+    return {"n": {"nan": float("nan"), "half": "\\ud83d"}.get(event["n"], 3)}
 def deadly(event, _):
     if event["n"] == "x":
         os._exit(9)

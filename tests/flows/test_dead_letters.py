@@ -312,3 +312,18 @@ def test_a_plan_shows_what_would_be_a_letter_and_goes_on(tmp_path: Path, postgre
     assert planned.code == 0, planned.err
     assert "kept aside: T105 {{ 100 // (row.n | int) }} failed: integer division or modulo by zero" in planned.out
     assert (f"POST {api.url}/tell/c" in planned.out, api.calls) == (True, [])
+
+
+def test_a_function_whose_answer_is_no_json_is_kept_aside_alone(run: Run, query: Any) -> None:
+    insert = SECOND.replace("steps.first[idx].id", "steps.double[idx].n")
+    ran = run(DOUBLE + insert, rows(["a,nan", "b,half", "c,3"]), head=SCOPE_CHUNK, function="odd")
+    assert ran.ended.code == 0, ran.ended.err
+    assert ran.told("step", "record", "code") == [("double", 0, "T106"), ("double", 1, "T106")]
+    assert query("SELECT code, t FROM u") == [("c", 3)]
+
+
+def test_an_address_that_is_none_is_its_records_fault_alone(run: Run, api: Api) -> None:
+    go = TELL.replace('path: "/tell/{{ row.code }}"', 'url: "{{ row.code }}"')
+    ran = run(go, rows(["http://[bad/x,1", "http://u:p@[::1,2", "/ok,3"]))
+    assert ran.ended.code == 0, ran.ended.err
+    assert ([record for (record,) in ran.told("record")], [path for path, *_ in api.calls]) == ([0, 1], ["/ok"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,21 @@ def test_what_fails_again_stays_open_writes_nothing_and_keeps_nobody_else_back(p
 def test_a_record_is_not_replayed_from_behind_the_step_that_kept_it_aside(poisoned: Poisoned) -> None:
     refused = poisoned.replay("--step", "tell", "--item", "3")
     assert (refused.code, "replay it with --step double" in refused.err) == (2, True), refused.err
+
+
+def test_a_secret_that_is_part_of_a_name_hides_no_run_and_no_letter(tmp_path: Path, postgres_url: str, api: Api) -> None:
+    given = {**variables(postgres_url, api.url), "PORTL_SECRET_API_TOKEN": "shop"}
+    folder, file = write_job(tmp_path, TELL.replace("id: tell", "id: tell_shop"), RECORDS)
+    job = folder / "job.yaml"
+    job.write_text(job.read_text("utf-8").replace("job: j", "job: shop_sync"), "utf-8")
+    api.refusals["/tell/c"] = [(422, None)]
+    quick, within = ("--host", "inline", "--time-scale", "0.01"), ("--project", str(tmp_path / "p"))
+    assert portl(tmp_path, "run", str(job), "--param", f"path={file}", *quick, **given).code == 0
+    (made,) = (tmp_path / "runs").glob("shop_sync-*")
+    [listed] = json.loads(portl(tmp_path, "runs", "list", "--json", *within, **given).out)
+    assert (listed["run"], listed["job"], listed["status"]) == (made.name, "shop_sync", "SUCCEEDED")
+    [letter] = json.loads(portl(tmp_path, "runs", "show", "last", "--failed", "--json", *within, **given).out)
+    assert (letter["step"], letter["from"], letter["record"]) == ("tell_shop", "tell_shop", 2)
+    replayed = portl(tmp_path, "runs", "replay", "last", "--all-failed", *within, *quick, **given)
+    assert replayed.code == 0, replayed.err
+    assert [status for path, status, _ in api.calls if path == "/tell/c"] == [422, 200]

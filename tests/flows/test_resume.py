@@ -306,3 +306,41 @@ def test_of_a_corrected_call_only_what_asks_something_else_is_sent_again(run: An
     assert (len(sent(peer)), set(sent(peer).values())) == (24, {1})
     again = sum(path == "/resources" for path, _ in before)
     assert f"announce_resource  api.call       {again} reused, {12 - again} called" in resumed.out
+
+
+MOVED = """version: 2
+job: j
+params: {path: {type: string}}
+connections: {api: {type: http, base_url: "${env:NOTIFY_URL}"}}
+steps:
+  - {id: read, type: csv.read, path: "{{ params.path }}"}
+  - id: tell
+    type: api.call
+    batch: {from: "{{ steps.read.rows }}", as: row, size: 2}
+    concurrency: 1
+    method: POST
+    path: "/tell/{{ row.code }}"
+    json: {n: "{{ 12 // (row.n | int) }}"}
+"""
+
+
+def test_another_record_in_the_place_of_one_that_was_called_for_goes_out_under_a_key_of_its_own(
+    tmp_path: Path, postgres_url: str, peer: Peer
+) -> None:
+    folder = project(tmp_path).parent
+    (folder / "job.yaml").write_text(MOVED, "utf-8")
+    file = tmp_path / "moved.csv"
+
+    def go(rows: str, *options: str) -> Ended:
+        file.write_text(f"code,n\n{rows}", "utf-8")
+        return portl(tmp_path, "run", str(folder / "job.yaml"), *options, *QUICK, PG_URL=postgres_url, NOTIFY_URL=peer.url)
+
+    first = go("a,1\nb,2\nc,3\nd,0\n", "--param", f"path={file}")
+    second = go("a,1\nc,3\ne,0\nf,4\n", "--resume", run_id(first))
+    third = go("a,1\nc,3\ne,5\nf,4\n", "--resume", run_id(second))
+    assert [first.code, second.code, third.code] == [1, 1, 0], third.err
+    calls = sent(peer)
+    paths = Counter(path for path, _ in calls)
+    keys = Counter(key for _, key in calls)
+    assert (set(keys.values()), set(paths.values())) == ({1}, {1}), "a key stands for one record, and a record has one key"
+    assert {path: calls[path, key] for path, key in calls} == {f"/tell/{code}": 1 + (code == "c") for code in "abcef"}

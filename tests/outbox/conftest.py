@@ -133,6 +133,33 @@ class _Echo(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+class _Odd(BaseHTTPRequestHandler):
+    """Answers 200 with what says JSON and is none, or cannot be kept as text."""
+
+    bodies = (b'{"v": NaN}', b'{"v": "\\ud83d"}', b"\xff\0", b'{"v": "\\u0000"}')
+
+    def do_POST(self) -> None:
+        body = self.bodies[(int(self.path.rpartition("/")[2]) - 1) % len(self.bodies)]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def odd_url() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Odd) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def echo_url() -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), _Echo) as server:

@@ -142,6 +142,16 @@ def test_a_dead_message_keeps_the_last_answer_cut_and_masked(
     assert answer == "x" * 490 + "Bearer ***"
 
 
+def test_a_message_whose_answer_is_odd_is_delivered_and_marked_and_sent_once(
+    drain: Any, queue: Any, query: Any, specs: Any, odd_url: str
+) -> None:
+    specs["notify"]["base_url"] = odd_url
+    queue(range(1, 9))
+    assert drain() == Drained(delivered=8)
+    answers = [answer for (answer,) in query("SELECT answer FROM portl_outbox ORDER BY id LIMIT 4")]
+    assert answers == ['{"v": NaN}', '{"v": "\\ud83d"}', "\ufffd", '{"v":"\\u0000"}']
+
+
 def test_a_peer_that_cannot_be_reached_is_a_failure_that_says_why(drain: Any, queue: Any, query: Any, specs: Any) -> None:
     specs["notify"]["base_url"] = "http://127.0.0.1:1"
     queue([1])

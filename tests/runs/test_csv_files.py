@@ -216,6 +216,7 @@ def test_small_files_are_copied_and_large_ones_stay_unless_the_job_says_otherwis
         ("n\n1\n".encode("utf-16"), {"encoding": "utf-16"}, "utf-16 cannot be cut at a byte"),
         ("n\n1\n".encode("cp500"), {"encoding": "cp500"}, "cp500 cannot be cut at a byte"),
     ],
+    ids=["compressed", "said to be", "utf-16", "cp500"],
 )
 def test_what_cannot_be_cut_by_bytes_is_copied_and_the_log_says_why(
     held: Held, content: bytes, fields: Any, reason: str

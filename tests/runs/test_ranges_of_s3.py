@@ -21,7 +21,8 @@ def test_a_chunk_makes_one_request_for_its_range_and_a_changed_object_is_never_m
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     spec = s3_spec(prefix="in")
-    told = spec.model_dump(exclude_none=True, exclude={"retry"}) | {"secret_access_key": "testing"}
+    told = spec.model_dump(exclude_none=True, exclude={"retry"})
+    told["secret_access_key"] = "testing"
     folder, store = RunFolder(Store(MemoryDriver()), "r"), Store(S3Driver(spec))
     store.write("a.csv", b"n\n" + b"".join(b"%06d\n" % number for number in range(1000)))
     step = CsvRead(id="read", type="csv.read", path="lake:*.csv", ranges="always")

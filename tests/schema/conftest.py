@@ -45,6 +45,14 @@ connections:
     root: out
     max_connections: 2
     keepalive_s: 10
+  vault:
+    type: azure
+    account: vaulted
+    container: in
+    prefix: raw
+    endpoint: http://127.0.0.1:10000/vaulted
+    account_key: "${secret:vault/key}"
+    sas_token: "${secret:vault/sas}"
 profiles:
   local: {lake: {type: local, root: lake}}
 transaction: {scope: db, connection: pg, external: inline, staging: false}

@@ -111,7 +111,8 @@ FORM = {"J002", "J003", "J004", "J005", "J007"}
 def form_findings(raw: bytes, folder: Path) -> list[str]:
     (folder / "many.sql").write_text("SELECT 1", "utf-8")
     _, findings = parse_job(raw, "job.yaml", STEP_TYPES, CONNECTION_TYPES, folder=folder)
-    kinds = [each for each in findings if each.code == "J204" and each.path[0] == "connections"]
+    told = ("a connection needs a type", "there is no connection type")
+    kinds = [each for each in findings if each.code == "J204" and each.message.startswith(told)]
     return [str(each) for each in findings if each.code in FORM or each in kinds]
 
 

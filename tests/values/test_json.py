@@ -39,7 +39,20 @@ def test_equal_values_have_one_text():
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), float("-inf"), Decimal("NaN"), Decimal("Infinity"), b"a", {1, 2}, object(), {None: 1}, {True: 1}, {b"a": 1}],
+    [
+        float("nan"),
+        float("-inf"),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+        b"a",
+        {1, 2},
+        object(),
+        {None: 1},
+        {True: 1},
+        {b"a": 1},
+        "half \ud83d",
+        {"\udc00": 1},
+    ],
 )
 def test_what_json_does_not_know_is_refused_wherever_it_stands(value):
     for each in (value, [value], {"a": {"b": value}}):

@@ -108,11 +108,14 @@ def _is_run(path: Path) -> bool:
 
 
 def _brief(folder: Path) -> dict[str, Any]:
-    """How a run ended, or what can be seen of one that did not say it."""
+    """How a run ended, or what can be seen of one that did not say it.
+
+    What it said is masked, and a secret that is a common word stands in names too: those are taken from elsewhere.
+    """
     kept: dict[str, Any] | None = _json(folder / ENDED)
-    if kept is not None:
-        return kept
     begun = _json(folder / "run.json") or {}
+    if kept is not None:
+        return {**kept, "run": folder.name, "job": begun.get("job", kept["job"])}
     job, _, _ = folder.name.rsplit("-", 2) if folder.name.count("-") > 1 else (folder.name, "", "")
     return {
         "run": folder.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
-from portl.runs import REUSED
+from portl.runs import REUSED, RunFolder
+from portl.stores import open_store
 from portl_cli.commands._letters import count_letters
 from portl_cli.engine import Execution
 
@@ -34,7 +34,7 @@ def read_outcome(run_folder: Path) -> Outcome:
     found: dict[str, Counter[str]] = {}
     for file in sorted((run_folder / "stats").glob("*/*.json")):
         counts = found.setdefault(file.parent.name, Counter())
-        for name, count in json.loads(file.read_text("utf-8")).items():
+        for name, count in _kept(file).items():
             word, _, number = name.partition(":")
             counts[word] += int(number) * count if number else count
     return Outcome(found, count_letters(run_folder))
@@ -58,7 +58,13 @@ class Told:
 def base_of(run_folder: Path) -> str | None:
     """The run that a run went on from, if it did."""
     file = run_folder / "run.json"
-    return json.loads(file.read_text("utf-8")).get("base") if file.is_file() else None
+    return _kept(file).get("base") if file.is_file() else None
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    """What a run has kept in a file of its folder; raises R123 as a run that goes on from it."""
+    found: dict[str, Any] = RunFolder(open_store(str(file.parent)), "").read(f"/{file.name}")
+    return found
 
 
 def records_read(job: Job, outcome: Outcome) -> int:
@@ -83,8 +89,7 @@ def first_error(run_folder: Path) -> dict[str, Any] | None:
     files = sorted((run_folder / "errors").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
     if not files:
         return None
-    found: dict[str, Any] = json.loads(files[-1].read_text("utf-8"))
-    return found
+    return _kept(files[-1])
 
 
 def consequence(told: Told) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from portl.runs import RunFolder, keep_settled
+from portl.stores import open_store
+
 REPLAYED = "replayed"
 
 
@@ -22,6 +25,8 @@ def settle(folder: Path, records: Iterable[int], run: str) -> None:
         for letter in through:
             _put(folder / REPLAYED / letter["step"] / f"{letter['record']}.json", [{"run": run, "letter": letter}])
         if through:
+            run_folder = RunFolder(open_store(str(folder.parent)), folder.name)
+            keep_settled(run_folder, file.parent.name, int(file.stem), (letter["record"] for letter in through))
             _put(file, [letter for letter in letters if letter["record"] not in wanted])
 
 

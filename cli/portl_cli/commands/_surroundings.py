@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +21,10 @@ from portl.connections import (
 from portl.errors import DatabaseError, MissingVariable, SetupError
 from portl.jobs import DATABASES, Job, is_store, used_databases
 from portl.runs import use_progress
-from portl.stores import overridden, prefix_of
+from portl_cli.commands._demo_stores import demo_stores
 from portl_cli.commands._functions import job_specs, needed_specs
 from portl_cli.commands._hosts import Host, HostName, start_host
-from portl_cli.commands._project import SAMPLE_FILES, SAMPLE_ROWS, SCHEMA, Project
+from portl_cli.commands._project import SAMPLE_ROWS, SCHEMA, Project
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 from portl_cli.engine import AWS_LIMITS, Limits
 
@@ -99,8 +98,7 @@ def register_secrets(job: Job, *, leave_missing: bool = False) -> None:
 
 
 def _serve(project: Project, job: Job, job_folder: Path, run_folder: Path, found: Surroundings, stack: ExitStack) -> None:
-    for name in sorted(_stores_to_serve(job)):
-        _serve_store(project, name, job_folder, stack)
+    stack.enter_context(demo_stores(project, job, job_folder, make=True))
     absent = set(missing(job))
     for spec in job.connections.values():
         if is_store(spec):
@@ -111,28 +109,6 @@ def _serve(project: Project, job: Job, job_folder: Path, run_folder: Path, found
                 os.environ[name] = value
                 stack.callback(os.environ.pop, name, None)
                 found.served[name] = str(spec["type"])
-
-
-def _stores_to_serve(job: Job) -> Iterator[str]:
-    """The stores that a variable is missing of, which the environment does not say otherwise."""
-    for name, spec in job.connections.items():
-        if is_store(spec):
-            told = variables(overridden(name, spec))
-            if any(not os.environ.get(each if kind == "env" else secret_variable(each)) for kind, each in told):
-                yield name
-
-
-def _serve_store(project: Project, name: str, job_folder: Path, stack: ExitStack) -> None:
-    """A folder in the store's place. What is in ``demo/<name>`` beside the job is put there when it is made."""
-    root = project.root / ".portl" / "stores" / job_folder.resolve().name / name
-    if not root.is_dir():
-        root.mkdir(parents=True)
-        if (job_folder / SAMPLE_FILES / name).is_dir():
-            shutil.copytree(job_folder / SAMPLE_FILES / name, root, dirs_exist_ok=True)
-    for field_name, value in (("TYPE", "local"), ("ROOT", str(root))):
-        variable = prefix_of(name) + field_name
-        os.environ[variable] = value
-        stack.callback(os.environ.pop, variable, None)
 
 
 def _server(kind: str, project: Project, run_folder: Path, found: Surroundings, stack: ExitStack) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
+from portl_cli.commands._demo_stores import demo_stores
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import Project, compiled, job_file, runs_folder
@@ -36,7 +38,11 @@ _COLOURS: dict[str, dict[str, Any]] = {
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
 @profile_option
 @click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")
-@click.option("--demo", is_flag=True, help="Take the columns of an unset database from the job's schema.sql.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Take the columns of an unset database from schema.sql, the files of an unset store from demo/.",
+)
 @click.option("--new-key", is_flag=True, help="Plan it as new work, as `portl run --new-key` does it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line: what `portl run --intents` keeps.")
 def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, new_key: bool, as_json: bool) -> int:
@@ -62,7 +68,10 @@ def show_compiled(
     project: Project, found: Compiled, file: Path, given: dict[str, Any], *, sample: int, demo: bool, as_json: bool
 ) -> int:
     """Makes the plan of a run with an input and prints it; answers the exit code."""
-    with scratch_databases(project, found.job, file.parent, wanted=demo):
+    with ExitStack() as stack:
+        stack.enter_context(scratch_databases(project, found.job, file.parent, wanted=demo))
+        if demo:
+            stack.enter_context(demo_stores(project, found.job, file.parent, make=False))
         register_secrets(found.job, leave_missing=True)
         try:
             plan = make_plan(found, project.template.functions, given, size=sample, runs=runs_folder(project))

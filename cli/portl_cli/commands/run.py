@@ -41,7 +41,7 @@ from portl_cli.page import PAGE
 @click.option(
     "--demo",
     is_flag=True,
-    help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql applied, a peer for HTTP APIs.",
+    help="Serve what is unset: an embedded PostgreSQL with the job's schema.sql, a peer for HTTP APIs, folders for stores.",
 )
 @click.option("--init-db", is_flag=True, help="Apply the job's schema.sql first.")
 @click.option("--dry-run", is_flag=True, help="Only show what it would do, as `portl plan`.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, key_stores, walk_steps
+from portl.jobs import Job, StepSpec, encode_spec, goes_outside, is_database, key_stores, walk_steps
 from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
 from portl_cli.compile.lowering import connections, lowered, reads, row_stores, step_values
@@ -209,6 +209,17 @@ class Writer:
         if step.shape.lists:
             state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
         chain.add(self._name(step.id), _tidy(state))
+        if step.waits:
+            self._look_again(chain, step)
+
+    def _look_again(self, chain: Chain, step: StepSpec) -> None:
+        """Behind a Task that has looked for something: while it is not there, a Wait leads back. Nothing runs meanwhile."""
+        looks, choice, waits = next(reversed(chain.states)), self._name(f"{step.id}: there?"), self._name(f"{step.id} waits")
+        again = Chain()
+        again.add(waits, {"Type": "Wait", "Seconds": "{% $states.input.wait %}", "Next": looks}, leave_open=False)
+        state: State = {"Type": "Choice", "Choices": []}
+        chain.add(choice, state, leave_open=False)
+        chain.fork(state, [("again", "{% $states.input.wait > 0 %}", again)])
 
     def _items(self, chain: Chain, items: Items) -> None:
         payload = {
@@ -347,7 +358,7 @@ class Writer:
         state = self._task(folder_of(step), describe(step), payload, errors_of(step))
         name = self._name(step.id)
         more: dict[str, State] = {}
-        if is_call(step) and not step.branches():
+        if goes_outside(step):
             waits = self._name(f"{step.id} waits as told")
             state["Catch"] = [
                 {
@@ -434,7 +445,9 @@ def errors_of(step: StepSpec) -> list[str]:
 def describe(step: StepSpec) -> str:
     """One line for the console."""
     fields = step.model_dump(by_alias=True)
-    about = next((str(fields[name]) for name in ("table", "path", "url", "if", "sql_file", "sql") if fields.get(name)), "")
+    about = next(
+        (str(fields[name]) for name in ("table", "path", "from", "url", "if", "sql_file", "sql") if fields.get(name)), ""
+    )
     method = f"{fields['method']} " if "method" in fields else ""
     text = f"{step.type}: {method}{' '.join(about.split())}".removesuffix(": ")
     return text.replace("${", "$ {")[:200]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from portl.jobs import Job, StepSpec, walk_steps
-from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Transaction, Unit, segments
+from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ def _tasks(parts: Sequence[Segment | Unit], source: str | None) -> Iterator[tupl
             case Transaction():
                 groups = [(part.steps, source)] if source else [(steps, of) for of, steps in part.groups]
                 yield tuple(each for steps, of in groups for each in _walked(steps, of))
+            case Staged():
+                yield from _tasks((part.transaction,), None)
             case Chunks():
                 yield from _tasks(part.units, part.source)
             case Decision() | Branch():

@@ -16,9 +16,11 @@ from portl.runs import (
     CsvFiles,
     Decide,
     Executor,
+    FileIntent,
     Intent,
     KeepRecords,
     Ledger,
+    ListFiles,
     Lot,
     Noted,
     Prepared,
@@ -39,6 +41,7 @@ from portl.runs import (
 from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
 from portl_cli.plan._catalog import Catalogs, PlanConnections, Unseen
+from portl_cli.plan._files import PlannedFiles
 from portl_cli.plan._notes import Notes
 from portl_cli.plan._staged import PlannedStage
 
@@ -110,7 +113,7 @@ class PlanEffects:
 
     def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
         """Connections that can be looked at only."""
-        return PlanConnections(specs, self._catalogs)
+        return PlanConnections(specs, self._catalogs, self._notes.made)
 
     def executor(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> Executor:
         """An executor that takes notes."""
@@ -145,6 +148,8 @@ class NotingExecutor:
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
         elif isinstance(intent, Statement):
             intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
+        if isinstance(intent, FileIntent):
+            intent = self._files(step_id).expanded(intent)
         found: dict[str, Any] = to_json(document(intent, step=step_id, record=record, outgoing=request))
         return found
 
@@ -191,15 +196,14 @@ class NotingExecutor:
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """What stands for the result."""
+        if isinstance(intent, FileIntent):
+            return self._on_files(prepared, intent, step_id, record)
         match intent:
             case Decide():
                 name = Unknown.named(f"{self._notes.name(step_id, record)}.branch")
                 return prepared.result(name if isinstance(intent.branch, Unknown) else intent.branch)
             case ReadRecords() if not isinstance(intent.path, Unknown):
-                try:
-                    return self._read(prepared, intent, step_id)
-                except MissingVariable:
-                    return self._listed(step_id)
+                return self._read(prepared, intent, step_id)
             case KeepRecords():
                 more = isinstance(intent.records, Unknown)
                 rows, total = self._keep(((0, each, "") for each in intent.records), step_id, more=more)
@@ -208,9 +212,27 @@ class NotingExecutor:
                 return self._listed(step_id)
         return self._notes.result(step_id, record)
 
+    def _on_files(self, prepared: Prepared, intent: FileIntent, step_id: str, record: int | None) -> Any:
+        files = self._files(step_id)
+        if not isinstance(intent, ListFiles):
+            return files.do(intent, record)
+        if isinstance(intent.path, Unknown):
+            return self._listed(step_id)
+        try:
+            rows, total = self._keep(((0, each, "") for each in files.listed(intent)), step_id)
+        except MissingVariable:
+            return self._listed(step_id)
+        return {**prepared.result(rows), "count": total}
+
+    def _files(self, step_id: str) -> PlannedFiles:
+        return PlannedFiles(self._notes, self._connections, self._folder, self._run, step_id)
+
     def _read(self, prepared: Prepared, intent: ReadRecords, step_id: str) -> Any:
         """The files are read to their end and checked as in a run; the first records are kept."""
-        files = CsvFiles(intent, self._connections)
+        try:
+            files = CsvFiles(intent, self._connections)
+        except MissingVariable:
+            return self._listed(step_id)
         names = files.addresses
         one = names[0] if len(names) == 1 else ""
         found = ((each.line, each.record, "" if one else names[each.file]) for each in files.records())

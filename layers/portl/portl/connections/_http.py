@@ -15,7 +15,7 @@ import httpx
 from portl.connections._models import HttpSpec
 from portl.connections._outgoing import Outgoing, outgoing
 from portl.errors import HttpError
-from portl.values import redact
+from portl.values import from_json, redact
 
 TRANSIENT = frozenset({408, 425, 429, 500, 501, 502, 503, 504}) - {501}
 SHOWN = 500
@@ -96,7 +96,7 @@ class HttpConnection:
         if "json" not in answer.headers.get("content-type", ""):
             return HttpAnswer(answer.status_code, dict(answer.headers), text=answer.text)
         try:
-            parsed = answer.json() if answer.content else None
+            parsed = from_json(answer.content) if answer.content else None
         except ValueError as problem:
             text = f"{method} {_plain(address)} says JSON and sends none"
             raise HttpError(text, code="H104", hint="ask the API's owner", detail={"body": _shown(answer)}) from problem
@@ -153,7 +153,10 @@ def query_of(address: str, more: Mapping[str, Any] | None) -> list[tuple[str, An
 
 def _plain(address: str) -> str:
     """The address without user and password."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address.rpartition("@")[2]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

@@ -59,7 +59,10 @@ def _address(base: str, url: str | Unknown) -> tuple[str | Unknown, bool]:
 
 
 def _same_host(base: str, url: str) -> bool:
-    mine, theirs = urlsplit(base), urlsplit(url)
+    try:
+        mine, theirs = urlsplit(base), urlsplit(url)
+    except ValueError:  # it is no address, which is said when it is sent
+        return False
     return (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
 
 

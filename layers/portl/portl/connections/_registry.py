@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
-from portl.stores import STORE_TYPES, Entry, File, Files, StoreSpec, open_store, overridden
+from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden
 from portl.values import REDACTOR
 
 
@@ -20,6 +21,7 @@ class Connections:
         self._specs = specs
         self._open: dict[str, Any] = {}
         self._resolved: dict[str, BaseModel] = {}
+        self._lock = threading.RLock()
         self.remaining: Callable[[], float] | None = None
         """Seconds until the function is stopped, which no attempt of a store goes beyond."""
 
@@ -30,9 +32,10 @@ class Connections:
             MissingVariable: what its spec names is not set.
             StepError: it cannot be opened.
         """
-        if name not in self._open:
-            self._open[name] = _open(name, self.spec(name), self.remaining)
-        return self._open[name]
+        with self._lock:  # records are under way together, and two stores of one name would not know that they are one
+            if name not in self._open:
+                self._open[name] = _open(name, self.spec(name), self.remaining)
+            return self._open[name]
 
     def spec(self, name: str) -> Any:
         """The connection's model, its variables and secrets resolved.
@@ -42,9 +45,10 @@ class Connections:
         """
         if name not in self._resolved:
             raw = dict(self._specs[name])
+            strict = True
             if raw["type"] in STORE_TYPES:
-                raw = overridden(name, raw)
-            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw))
+                raw, strict = overridden(name, raw), False  # what the environment says is text
+            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw), strict=strict)
             _hide_secrets(spec)
             self._resolved[name] = spec
         return self._resolved[name]
@@ -56,10 +60,6 @@ class Connections:
             InvalidPath, ConfigError: as ``Files.at``; MissingVariable as ``spec``.
         """
         return self._files.at(address)
-
-    def matching(self, address: str) -> Iterator[tuple[File, Entry]]:
-        """The files that a pattern means, in the order of their paths; raises as ``file``."""
-        return self._files.matching(address)
 
     @cached_property
     def _files(self) -> Files:

@@ -106,6 +106,10 @@ class StepSpec(Strict):
     connects_to: ClassVar[str | None] = None
     """The kind of connection the step type needs, or None."""
     shape: ClassVar[ResultShape] = ResultShape()
+    files: ClassVar[Literal["none", "read", "changed"]] = "none"
+    """What the step does with files of stores: a change is an effect outside, as a call is, that no transaction takes back."""
+    waits: ClassVar[bool] = False
+    """Whether the step is done again and again until something is so, its state machine waiting in between."""
 
     @property
     def name(self) -> str:
@@ -128,6 +132,10 @@ class StepSpec(Strict):
     def leaves_rows(self) -> bool:
         """Whether the step's rows may stay in the files they came from, where whoever goes over them reads them."""
         return False
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """The fields whose expressions see a name of the step's own, each with that name; where the step has no batch."""
+        return iter(())
 
     def names_connections(self) -> Iterator[tuple[str, str]]:
         """The fields besides ``connection`` that name one, each with the kind that one must be of."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from portl.connections import Connections, outgoing
-from portl.errors import HttpError
+from portl.errors import HttpError, TemplateError
 from portl.values import canonical_json, redact
 
 SHOWN = 500
@@ -50,8 +51,16 @@ def deliver(connections: Connections, message: Message, timeout_s: float) -> Ans
         detail = problem.detail
         text = str(detail.get("body", problem.message))
         return Answer(problem.code == "H104", detail.get("status"), _kept(text), problem.retry_after)
-    body = answer.text if answer.text is not None else canonical_json(answer.json)
+    body = answer.text if answer.text is not None else _json(answer.json)
     return Answer(delivered=True, status=answer.status, text=_kept(body))
+
+
+def _json(body: Any) -> str:
+    """An answer as text. What cannot be shown as it is must not keep its message from being marked."""
+    try:
+        return canonical_json(body)
+    except TemplateError:
+        return json.dumps(body)
 
 
 def _kept(text: str) -> str:

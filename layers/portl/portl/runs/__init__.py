@@ -8,6 +8,19 @@ from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effe
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of
+from portl.runs._file_intents import (
+    AwaitFiles,
+    CopyFile,
+    CopyFiles,
+    DeleteFiles,
+    FileIntent,
+    ListFiles,
+    LookAt,
+    Manner,
+    SignFile,
+)
+from portl.runs._file_waits import look_for
+from portl.runs._file_work import FileWork
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -30,7 +43,16 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._letters import FAILED, FAILED_BEFORE, Letter, chunk_letters, keep_letters, letters_name, read_letters
+from portl.runs._letters import (
+    FAILED,
+    FAILED_BEFORE,
+    Letter,
+    chunk_letters,
+    keep_letters,
+    keep_settled,
+    letters_name,
+    read_letters,
+)
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
@@ -57,6 +79,7 @@ from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._unit_task import run_commit, run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
+from portl.runs._wait_driver import run_wait
 
 __all__ = [
     "ENQUEUE",
@@ -81,13 +104,19 @@ __all__ = [
     "UNCHANGED",
     "UPDATED",
     "Again",
+    "AwaitFiles",
     "Begin",
     "CallKey",
     "Commit",
+    "CopyFile",
+    "CopyFiles",
     "CsvFiles",
     "Decide",
+    "DeleteFiles",
     "Effects",
     "Executor",
+    "FileIntent",
+    "FileWork",
     "Intent",
     "Invocation",
     "KeepRecords",
@@ -95,9 +124,12 @@ __all__ = [
     "LambdaContext",
     "Ledger",
     "Letter",
+    "ListFiles",
     "LiveEffects",
     "Load",
+    "LookAt",
     "Lot",
+    "Manner",
     "Merge",
     "Noted",
     "Prepared",
@@ -111,6 +143,7 @@ __all__ = [
     "RunFolder",
     "Scope",
     "SetAside",
+    "SignFile",
     "Stage",
     "Stageable",
     "Staged",
@@ -127,9 +160,11 @@ __all__ = [
     "handle",
     "is_there",
     "keep_letters",
+    "keep_settled",
     "keep_specs",
     "letters_name",
     "log",
+    "look_for",
     "outgoing_of",
     "prepare_outbox",
     "read_base",
@@ -139,6 +174,7 @@ __all__ = [
     "run_stage",
     "run_step",
     "run_transaction",
+    "run_wait",
     "scaled",
     "set_chunk_aside",
     "single_step",

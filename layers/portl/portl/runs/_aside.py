@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import StepError
-from portl.jobs import DATABASES
+from portl.jobs import has_effect_outside
 from portl.runs._folder import RunFolder
 from portl.runs._intents import SetAside
 from portl.runs._letters import (
@@ -22,10 +22,12 @@ from portl.runs._letters import (
     is_open,
     is_set_aside,
     keep_letters,
+    keep_settled,
     letters_name,
     request_of,
     says_dead_letter,
     set_aside,
+    settled,
 )
 from portl.runs._records import LEFT_OUT, Node, Tally
 from portl.runs._steptype import Scope
@@ -54,7 +56,7 @@ class Walk:
     def called(self) -> list[str]:
         """The calls that were made."""
         steps = (node.spec for node, outcome in self.counted if outcome != LEFT_OUT)
-        return [spec.id for spec in steps if spec.connects_to is not None and spec.connects_to not in DATABASES]
+        return [spec.id for spec in steps if has_effect_outside(spec)]
 
 
 class UnitLetters:
@@ -111,12 +113,15 @@ class UnitLetters:
         for step_id in self._own:
             name = f"{unit.at}/{letters_name(step_id, chunk)}"
             found = run.read_lines(name) if run.exists(name) else []
-            keep_letters(run, step_id, chunk, [letter for letter in found if is_open(run, origin, letter)])
+            still = [letter for letter in found if is_open(run, origin, letter)]
+            keep_letters(run, step_id, chunk, still)
+            keep_settled(run, step_id, chunk, {each["record"] for each in found} - {each["record"] for each in still})
         for step_id, part, records in unit.answer.get("left", ()) if origin != run.run_id else ():
             self._inherit(run, origin, step_id, part, records)
 
     def _inherit(self, run: RunFolder, origin: str, step_id: str, part: int, records: list[int]) -> None:
         """The unit committed without these records; where their letters are open in that run, they are in this one."""
+        keep_settled(run, step_id, part, settled(run, step_id, part, f"/{origin}/").intersection(records))
         name = f"/{origin}/{letters_name(step_id, part)}"
         here = set_aside(run, [each for group in self._task.groups for each in group.after], part)
         found = [letter for letter in (run.read_lines(name) if run.exists(name) else []) if letter["record"] not in here]

@@ -20,6 +20,7 @@ from portl.stores import (
     File,
     compression_of,
     decompressed,
+    found_files,
     is_cut_by_bytes,
     is_pattern,
     read_csv,
@@ -220,7 +221,7 @@ def _found(address: str, connections: Connections, *, allow_empty: bool) -> list
         return [_looked_at(connections.file(address))]
     except NotFound:
         if is_pattern(address):
-            return [Pinned(file, entry) for file, entry in connections.matching(address)]
+            return [Pinned(connections.file(each.address), each.entry) for each in found_files(connections.file, address)]
         if allow_empty:
             return []
         raise

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from portl.errors import RetryAfter, StepError
-from portl.jobs import StepSpec
+from portl.jobs import StepSpec, goes_outside
 from portl.runs._asked import Asked
 from portl.runs._fingerprint import fingerprint, fingerprint_done, fingerprint_once
 from portl.runs._intents import Intent, SetAside
@@ -20,9 +20,11 @@ from portl.runs._letters import (
     chunk_letters,
     is_set_aside,
     keep_letters,
+    keep_settled,
     request_of,
     says_dead_letter,
     set_aside,
+    settled,
 )
 from portl.runs._progress import Progress
 from portl.runs._records import (
@@ -152,6 +154,8 @@ class Chunk:
         if not (self._done and says_dead_letter(self._node.spec)):
             return {}
         run = self._origin and f"/{self._origin}/"
+        closed = settled(self._task.folder, self._node.spec.id, self._number, run).intersection(self._done)
+        keep_settled(self._task.folder, self._node.spec.id, self._number, closed)
         found = chunk_letters(self._task.folder, self._node.spec.id, self._number, run)
         return {letter["record"]: letter for letter in found if letter["record"] in self._done}
 
@@ -173,8 +177,9 @@ class Chunk:
         return {"records": len(results), "failed": failed, **branches}
 
     def _go(self) -> None:
-        workers = getattr(self._node.spec, "concurrency", None) or CALLS_AT_ONCE
-        if self._node.spec.connects_to is None or workers == 1:
+        spec = self._node.spec
+        workers = getattr(spec, "concurrency", None) or getattr(spec, "parallel", None) or CALLS_AT_ONCE
+        if not goes_outside(spec) or workers == 1:
             for idx, scope in self._pending():
                 self._done[idx] = self._one(idx, scope)
                 self._progress.at(len(self._done))
@@ -209,9 +214,12 @@ class Chunk:
     def _one(self, idx: int, scope: Mapping[str, Any]) -> Any:
         try:
             intent = planned(self._node, scope, idx)
-            return self._asked.answer(
-                idx, intent, lambda: carry_out(self._node, intent, self._executor, idx, most_slept=WAITED_S)
-            )
+            batch = self._node.spec.batch
+
+            def call(asked: Intent) -> Any:
+                return carry_out(self._node, asked, self._executor, idx, most_slept=WAITED_S)
+
+            return self._asked.answer(idx, scope[batch.alias if batch else "row"], intent, call)
         except StepError as problem:
             self._set_aside(problem, idx, scope)
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from portl.errors import DatabaseError, StepError
 from portl.runs._begin import Run
 from portl.runs._csv_files import CsvFiles, checksums_name
 from portl.runs._events import log
+from portl.runs._file_intents import AwaitFiles, FileIntent, ListFiles
+from portl.runs._file_waits import has_looked
+from portl.runs._file_work import FileWork
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
     Begin,
@@ -23,6 +26,7 @@ from portl.runs._intents import (
     Invocation,
     KeepRecords,
     Noted,
+    PlainIntent,
     ReadRecords,
     Request,
     Statement,
@@ -59,7 +63,7 @@ class LiveExecutor:
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
         file = os.environ.get("PORTL_INTENTS", "")
-        if file:
+        if file and not (isinstance(intent, AwaitFiles) and has_looked(self._folder, step_id)):
             kept = self.described(intent, step_id=step_id, record=record)
             with Path(file).open("ab") as stream:  # one write of one line: what other processes append stays whole
                 stream.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
@@ -69,6 +73,8 @@ class LiveExecutor:
         request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
         if isinstance(intent, Statement):
             intent = self._keyed(intent, step_id, record)
+        if isinstance(intent, FileIntent):
+            intent = self._files(step_id).expanded(intent)
         found: dict[str, Any] = redact(to_json(document(intent, step=step_id, record=record, outgoing=request)))
         return found
 
@@ -129,9 +135,11 @@ class LiveExecutor:
         Raises:
             StepError: the database, the API, the function or the file refused.
         """
+        if isinstance(intent, FileIntent):
+            return to_json(prepared.result(self._on_files(intent, step_id)))
         return to_json(prepared.result(self._answer(intent, step_id, record)))
 
-    def _answer(self, intent: Intent, step_id: str, record: int | None) -> Any:
+    def _answer(self, intent: PlainIntent, step_id: str, record: int | None) -> Any:
         match intent:
             case Statement():
                 return self._statement(self._keyed(intent, step_id, record), step_id)
@@ -146,6 +154,13 @@ class LiveExecutor:
                 return self._keep(list(intent.records), step_id)
             case Decide():
                 return intent.branch
+
+    def _on_files(self, intent: FileIntent, step_id: str) -> Any:
+        work = self._files(step_id)
+        return self._keep(work.listed(intent), step_id) if isinstance(intent, ListFiles) else work.answer(intent)
+
+    def _files(self, step_id: str) -> FileWork:
+        return FileWork(self._connections, self._folder, self._run, step_id)
 
     def _keyed(self, intent: Statement, step_id: str, record: int | None) -> Statement:
         return with_key(intent, lambda: self._run.idempotency_key(step_id, record))
@@ -182,7 +197,7 @@ class LiveExecutor:
         self._folder.write(checksums_name(step_id), files.checksums)
         return rows, files.columns
 
-    def _keep(self, records: list[Any], step_id: str) -> Rows:
+    def _keep(self, records: Iterable[Any], step_id: str) -> Rows:
         writer = RowsWriter(self._folder, self._rows_of(step_id), self._chunk_size)
         for record in records:
             writer.add(record)

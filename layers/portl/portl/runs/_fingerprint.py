@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from portl.runs._csv_files import checksums, checksums_name
+from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
 from portl.runs._intents import Intent, Invocation, ReadRecords, Request
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
@@ -21,7 +22,7 @@ from portl.runs._task import Task
 from portl.runs._units import find_result
 from portl.values import Unknown, kept, redact, to_json
 
-_MANNER = frozenset({"retry", "timeout_s", "concurrency"})
+_MANNER = frozenset({"retry", "timeout_s", "concurrency", "parallel"})
 """Fields of a step that say how it is done, not what."""
 _CONNECTION_MANNER = frozenset({"timeout_s", "connect_timeout_s", "max_connections"})
 _BRANCHES = ("then", "else")
@@ -75,14 +76,26 @@ def fingerprint_done(task: Task, intent: Intent | None) -> str:
 
 
 def _once(task: Task, intent: Intent | None, file: Any) -> str:
-    given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER} if intent else None
+    given = _given(intent) if intent else None
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 
-def call_print(task: Task, intent: Request | Invocation) -> str:
-    """The hash of what one call asks, and of whom."""
-    given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER}
-    return _hash([redact(to_json(given)), _connection(task.connection_specs.get(intent.connection, {}))])
+def call_print(task: Task, intent: Request | Invocation | CopyFile | DeleteFiles) -> str:
+    """The hash of what one call asks, and of whom; of a change to files all the stores that it may lead to."""
+    given = redact(to_json(_given(intent)))
+    if isinstance(intent, CopyFile | DeleteFiles):
+        return _hash([given, {name: _connection(spec) for name, spec in task.connection_specs.items()}])
+    return _hash([given, _connection(task.connection_specs.get(intent.connection, {}))])
+
+
+def _given(intent: Intent) -> dict[str, Any]:
+    found = {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
+    return {name: asdict(value) if isinstance(value, Manner) else value for name, value in found.items()}
+
+
+def record_print(record: Any) -> str:
+    """The hash of a record."""
+    return _hash(to_json(record))
 
 
 def _about(task: Task) -> dict[str, Any]:

@@ -63,8 +63,13 @@ class RunFolder:
 
         Raises:
             StoreError: F101, there is none.
+            RunError: R123, it is damaged.
         """
-        return self._load(self._store.read(self._path(name)))
+        content = self._store.read(self._path(name))
+        try:
+            return self._load(content)
+        except ValueError as problem:
+            raise damaged(self._path(name)) from problem
 
     def find(self, name: str) -> Any:
         """The JSON value under a name, or None."""
@@ -81,8 +86,14 @@ class RunFolder:
         self._store.write(self._path(name), "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
 
     def read_lines(self, name: str) -> list[Any]:
-        """The list that ``write_lines`` put."""
-        return [self._load(line) for line in self._store.read(self._path(name)).splitlines()]
+        """The list that ``write_lines`` put; raises as ``read``."""
+        lines = self._store.read(self._path(name)).split(b"\n")
+        try:
+            if lines.pop():
+                raise damaged(self._path(name))
+            return [self._load(line) for line in lines]
+        except ValueError as problem:
+            raise damaged(self._path(name)) from problem
 
     def _load(self, content: bytes) -> Any:
         return json.loads(content)
@@ -94,6 +105,12 @@ class RunFolder:
     def delete(self, name: str) -> None:
         """Removes what is under a name, if anything."""
         self._store.delete(self._path(name), missing_ok=True)
+
+
+def damaged(path: str) -> RunError:
+    """R123: a file of a run is not as the run wrote it: the power failed, the disk was full, a copy broke off."""
+    hint = "restore it from a copy, or do the work anew: without --resume, and with --new-key where the job has a run_key"
+    return RunError(f"{path} is damaged", code="R123", hint=hint)
 
 
 class Attempt(RunFolder):

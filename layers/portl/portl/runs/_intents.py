@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.runs._file_intents import FileIntent
 from portl.values import Unknown
 
 
@@ -147,7 +148,8 @@ class SetAside:
     message: str
 
 
-Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+Intent = PlainIntent | FileIntent
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 
@@ -167,6 +169,9 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
         sent = {name: getattr(outgoing, name) for name in _SENT}
         fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
         return {"step": step, "record": record, "kind": "request", **fields}
+    if isinstance(intent, FileIntent):
+        kind, fields = intent.told()
+        return {"step": step, "record": record, "kind": kind, **fields}
     kind, names = _FORMS[type(intent)]
     return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
 

@@ -34,6 +34,9 @@ Letter = dict[str, Any]
 FOLDER = "dead"
 REPLAYS = "replayed"
 """``replayed/<step>/<record>.json`` of a run says which run has brought the record of a letter through since."""
+SETTLED = "settled"
+"""``settled/<step>/<chunk>.json`` of a run has the records of a chunk whose letters a replay has closed, in it or in the run
+that the chunk was taken from. They have no results here: the replay did all that was to follow, and they stay left out."""
 FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
 """What a record counts as: at the step that failed, at steps behind it, at steps of its unit that were taken back."""
 NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111", "L103", "L107", "L109"})
@@ -87,6 +90,7 @@ class Addressed:
             known["file"] = redact(known["file"])
         mine = error["place"].get("record") == record
         told = redact(to_json({"error": error, **more, "value": self._source.read(record)}))
+        told |= {name: more[name] for name in ("attempt", "from", "called") if name in more}  # a replay begins by them
         told["error"]["place"] = {**(told["error"]["place"] if mine else {}), **known}
         came = {name: known[name] for name in ("file", "line") if name in known}
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -117,10 +121,23 @@ def is_open(folder: RunFolder, run_id: str, letter: Letter) -> bool:
     return not folder.exists(f"/{run_id}/{REPLAYS}/{letter['step']}/{letter['record']}.json")
 
 
+def settled(folder: RunFolder, step_id: str, chunk: int, run: str = "") -> frozenset[int]:
+    """The records of a chunk whose letter of a step a replay has closed; ``run`` as of ``chunk_letters``."""
+    return frozenset(folder.find(f"{run}{SETTLED}/{step_id}/{chunk:05d}.json") or ())
+
+
+def keep_settled(folder: RunFolder, step_id: str, chunk: int, records: Iterable[int]) -> None:
+    """Adds records to those of a chunk whose letters are closed."""
+    found = settled(folder, step_id, chunk).union(records)
+    if found:
+        folder.write(f"{SETTLED}/{step_id}/{chunk:05d}.json", sorted(found))
+
+
 def set_aside(folder: RunFolder, step_ids: Sequence[str], chunk: int, *, writer: str | None = None) -> frozenset[int]:
-    """The records of a chunk that have a letter of one of the steps; ``writer``: one that this run wrote."""
-    found = (letter for step_id in step_ids for letter in chunk_letters(folder, step_id, chunk))
-    return frozenset(int(letter["record"]) for letter in found if writer is None or letter.get("run") == writer)
+    """The records of a chunk that a letter of one of the steps leaves out, open or closed; ``writer``: one that it wrote."""
+    letters = (letter for step_id in step_ids for letter in chunk_letters(folder, step_id, chunk))
+    found = frozenset(int(letter["record"]) for letter in letters if writer is None or letter.get("run") == writer)
+    return found.union(*(settled(folder, step_id, chunk) for step_id in step_ids)) if writer is None else found
 
 
 def read_letters(folder: RunFolder) -> Iterator[Letter]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portl.jobs import StepSpec
-from portl.runs._folder import RunFolder
+from portl.runs._folder import RunFolder, damaged
 from portl.runs._ranges import Open
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._units import find_result
@@ -30,13 +30,14 @@ class PerRecord:
 
     def __init__(self, folder: RunFolder, ids: Sequence[str], size: int, fresh: Mapping[str, Mapping[int, Any]]) -> None:
         self._folder, self._ids, self._size, self._fresh = folder, ids, size, fresh
-        self._parts: dict[str, tuple[int, list[Any]]] = {}
+        self._parts: dict[str, tuple[int, list[Any] | None]] = {}
 
     def read(self, index: str | int) -> Any:
         """The result of one record, null when the step left it out.
 
         Raises:
             IndexError: there is no such record.
+            RunError: R123, the results are damaged or gone.
         """
         if not isinstance(index, int) or index < 0:
             raise IndexError(index)
@@ -52,10 +53,16 @@ class PerRecord:
         part = index // self._size
         kept = self._parts.get(step_id)
         if kept is None or kept[0] != part:
-            name = find_result(self._folder, step_id, part_name(step_id, part), part)
-            kept = (part, self._folder.read_lines(name) if self._folder.exists(name) else [])
-            self._parts[step_id] = kept
-        return kept[1][index % self._size] if index % self._size < len(kept[1]) else None
+            kept = self._parts[step_id] = (part, self._lines(step_id, part))
+        if kept[1] is None:
+            return None
+        if index % self._size >= len(kept[1]):
+            raise damaged(part_name(step_id, part))
+        return kept[1][index % self._size]
+
+    def _lines(self, step_id: str, part: int) -> list[Any] | None:
+        name = find_result(self._folder, step_id, part_name(step_id, part), part)
+        return self._folder.read_lines(name) if self._folder.exists(name) else None
 
 
 class StepsView:

@@ -10,7 +10,7 @@ from typing import Any
 
 from portl.errors import Place, RunError
 from portl.runs._fingerprint import step_ids
-from portl.runs._letters import FAILED, FAILED_BEFORE, ROLLED_BACK, chunk_letters, is_open, keep_letters
+from portl.runs._letters import FAILED, FAILED_BEFORE, ROLLED_BACK, chunk_letters, is_open, keep_letters, keep_settled, settled
 from portl.runs._records import LEFT_OUT
 from portl.runs._rows import Rows, pick_records
 from portl.runs._task import Task
@@ -156,6 +156,7 @@ def _take(task: Task, base: str) -> None:
         ]
         if left:  # those of the records that a replay does are not: it does them again
             keep_letters(task.folder, step_id, task.chunk or 0, left)
+        keep_settled(task.folder, step_id, task.chunk or 0, settled(task.folder, step_id, task.chunk or 0, f"/{base}/"))
         stats = f"stats/{step_id}/{file}.json"
         counts = task.folder.find(f"/{base}/{stats}")
         if counts is not None:

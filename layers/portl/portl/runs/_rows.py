@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from portl.errors import Place, RunError
 from portl.runs._csv_files import CsvFiles, Taken
-from portl.runs._folder import RunFolder
+from portl.runs._folder import RunFolder, damaged
 from portl.runs._ranges import Open, RangeParts, RangesWriter, Runs, spread
 from portl.values import Unknown, known
 
@@ -237,8 +237,15 @@ class RowsReader:
         return self.part(at // self.rows.size)[at % self.rows.size]
 
     def part(self, number: int) -> list[Any]:
-        """The records of one chunk. Raises what ``RangeParts.read`` does, where they are read from their files."""
-        return self._part(number).records
+        """The records of one chunk. Raises what ``RangeParts.read`` does, where they are read from their files.
+
+        Raises:
+            RunError: R123, some of them are missing.
+        """
+        records = self._part(number).records
+        if not self.rows.begins and len(records) != min(self.rows.size, self.rows.count - number * self.rows.size):
+            raise damaged(f"{self.rows.ref}/{number:05d}.jsonl".lstrip("/"))
+        return records
 
     def lines(self, number: int) -> list[int]:
         """The file's lines of one chunk's records, zeros when they came from no file."""

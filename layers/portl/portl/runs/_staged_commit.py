@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from portl.errors import RunError, StepError
 from portl.runs._intents import Again, Begin, Merge
+from portl.runs._letters import FAILED_BEFORE
 from portl.runs._progress import Progress
 from portl.runs._records import Node
 from portl.runs._rows import Rows
@@ -37,6 +38,7 @@ class StagedCommit(Transaction):
         counts = staged.counts([node.spec.id for node in nodes], rows.count)
         progress = Progress([f"{self._task.name}, commit"], None, rows.count * len(nodes))
         stats: dict[str, dict[str, int]] = {}
+        before = sum(len(self._aside.before(group.after, part)) for part in range(rows.chunks if group.after else 0))
         for at, node in enumerate(nodes):
             self._note(node)
 
@@ -50,11 +52,13 @@ class StagedCommit(Transaction):
             except StepError as problem:
                 raise self._task.in_file(rows, problem) from problem.__cause__
             left_out, skipped = counts[node.spec.id]
-            stats[node.spec.id] = dict(came_to + Counter({"left out": left_out, "skipped": skipped}))
+            others = Counter({"left out": left_out - before, FAILED_BEFORE: before, "skipped": skipped})
+            stats[node.spec.id] = dict(came_to + others)
         progress.end(rows.count * len(nodes))
         return {
             "answer": {"records": rows.count, "failed": 0},
             "stats": {step_id: each for step_id, each in stats.items() if each},
+            "left": self._aside.left,
         }
 
     def _note(self, node: Node) -> None:

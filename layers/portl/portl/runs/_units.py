@@ -9,6 +9,7 @@ from typing import Any
 
 from portl.errors import RunError, StoreError
 from portl.runs._folder import RunFolder
+from portl.runs._origin import RUN_FILE
 
 ANSWER = "answer.json"
 REPLAYED = "answered as before"
@@ -66,6 +67,14 @@ def pointer_name(step_id: str, chunk: int | None) -> str:
     return f"results/{step_id}.at" if chunk is None else f"results/{step_id}/{chunk:05d}.at"
 
 
+def _in_run(run: RunFolder, at: str, name: str) -> str:
+    found, other = f"{at}/{name}", at.split("/")[1]
+    if not run.exists(found) and not run.exists(f"/{other}/{RUN_FILE}"):
+        text = f"{name} stands in the run {other}, which is gone"
+        raise RunError(text, code="R123", hint="restore its folder, or do the work anew: without --resume, with --new-key")
+    return found
+
+
 def found_in(run: RunFolder, base: str, step_id: str, chunk: int | None) -> str:
     """Which folder, from the root, has the results of a step in another run (``base``), as that run says."""
     for at in (None,) if chunk is None else (chunk, None):
@@ -76,11 +85,15 @@ def found_in(run: RunFolder, base: str, step_id: str, chunk: int | None) -> str:
 
 
 def find_result(run: RunFolder, step_id: str, name: str, chunk: int | None = None) -> str:
-    """The name under which a result stands: its own, that in the attempt that counts, or that in a run behind this one."""
+    """The name under which a result stands: its own, that in the attempt that counts, or that in a run behind this one.
+
+    Raises:
+        RunError: R123, it stands in a run that is gone: taken for one that was left out, its record would be passed over.
+    """
     if run.exists(name):
         return name
     for pointer in [pointer_name(step_id, at) for at in ((None,) if chunk is None else (chunk, None))]:
         if run.exists(pointer):
-            return f"{run.read(pointer)['at']}/{name}"
+            return _in_run(run, run.read(pointer)["at"], name)
     others = (f"{found_in(run, base, step_id, chunk)}/{name}" for base in run.behind)
     return next((each for each in others if run.exists(each)), name)

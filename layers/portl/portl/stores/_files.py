@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from portl.errors import ConfigError, InvalidPath, IsFolder, StoreError
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Entry
-from portl.stores._globs import is_pattern
 from portl.stores._open import open_store
 from portl.stores._paths import ExactKey
 from portl.stores._reader import Reader, buffered
@@ -86,21 +85,6 @@ class Files:
         path = self._local(address)
         return File(address, open_store(path.parent), ExactKey(path.name))
 
-    def matching(self, address: str) -> Iterator[tuple[File, Entry]]:
-        """The files that a pattern means, in the order of their paths. Raises as ``at``."""
-        found = parse_address(address)
-        if found.store or found.bucket:
-            store, pattern = self.at(address).store, found.path
-            before = address.removesuffix(pattern)
-        else:
-            before, pattern = _split(address)
-            store = open_store(self._local(before or "."))
-        try:
-            for entry in store.glob(pattern):
-                yield File(f"{before}{entry.path}", store, entry.path), entry
-        except StoreError as problem:
-            raise said_of(problem, address) from None
-
     def _local(self, address: str) -> Path:
         try:
             return (self._base or Path()).joinpath(Path(address).expanduser()).resolve()
@@ -132,14 +116,6 @@ def open_input(path: str, base: Path | None = None) -> BinaryIO:
 def checksum(path: str) -> str:
     """The SHA-256 of a file's content, in hexadecimal. Raises as open_input does."""
     return Files().at(path).checksum()
-
-
-def _split(address: str) -> tuple[str, str]:
-    """A pattern of this machine: the folder of it that is plain, with ``/`` behind it, and the rest."""
-    folder = PurePosixPath(address).parts
-    plain = next((at for at, part in enumerate(folder) if is_pattern(part)), len(folder) - 1)
-    before = str(PurePosixPath(*folder[:plain]))
-    return "" if before == "." else f"{before.rstrip('/')}/", "/".join(folder[plain:])
 
 
 def _no_path(address: str, problem: Exception) -> StoreError:

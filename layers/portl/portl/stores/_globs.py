@@ -11,11 +11,6 @@ _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[(?P<not>!?)(?P<set>\]?[^\]]*)\]|\{(?P<e
 _WORDS = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def is_pattern(path: str) -> bool:
-    """Whether a path holds a mark of a pattern. It may be a path all the same: a file can be called ``a[1].csv``."""
-    return _SPECIAL.search(path) is not None
-
-
 class Pattern:
     """A pattern made ready. ``folder`` is the part of it that is plain: only what is in there has to be listed."""
 

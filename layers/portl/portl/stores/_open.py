@@ -13,7 +13,7 @@ from portl.errors import ConfigError, InvalidPath
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Written
 from portl.stores._retry import RetryPolicy
-from portl.stores._specs import STORE_TYPES, LocalSpec, S3Spec, SftpSpec, StoreSpec
+from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import OnCall, Store
 from portl.stores._transfer import Verify, transfer
 
@@ -79,8 +79,7 @@ def _spec(connection: Connection, secrets: Callable[[Any], Any] | None, *, durab
     except InvalidPath as problem:
         hint = "a folder, s3://bucket/prefix, or a connection's fields"
         raise ConfigError(f"{connection} is no store", hint=hint, store=str(connection), operation="open_store") from problem
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return _told({"type": "s3", "bucket": found.bucket, "prefix": found.path, **({"endpoint": endpoint} if endpoint else {})})
+    return _told({"type": "s3", "bucket": found.bucket, "prefix": found.path})
 
 
 def _told(fields: dict[str, Any]) -> StoreSpec:
@@ -106,9 +105,15 @@ def _driver(spec: StoreSpec) -> Driver:
         case S3Spec():
             from portl.stores._s3 import S3Driver
 
-            return S3Driver(spec)
+            # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+            told = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+            return S3Driver(spec.model_copy(update={"endpoint": spec.endpoint or told}))
         case SftpSpec():
             from portl.stores._sftp import SftpDriver
 
             return SftpDriver(spec)
+        case AzureSpec():
+            from portl.stores._azure import AzureDriver
+
+            return AzureDriver(spec)
     raise AssertionError(spec)

@@ -68,9 +68,10 @@ def filled(problem: StoreError, path: str, store: str, operation: str) -> StoreE
 
 
 def said_of(problem: StoreError, address: str) -> StoreError:
-    """The error with the address that the user wrote, where it said the path inside the store."""
-    if problem.path:
-        problem.message = problem.message.replace(problem.path, address, 1)
+    """The error with the address that the user wrote, where it said the path inside the store, or nothing."""
+    said = problem.message
+    whole = problem.path and said.startswith(problem.path)
+    problem.message = address + said[len(problem.path) :] if whole else f"{address}: {said}"
     problem.path = problem.detail["path"] = address
     return problem
 

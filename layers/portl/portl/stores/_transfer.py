@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from portl.errors import Changed, ChecksumMismatch, IsFolder, NotSupported, StoreError
+from portl.errors import AlreadyExists, Changed, ChecksumMismatch, IsFolder, NotSupported, StoreError
 from portl.stores._entries import Entry, How, Written
 from portl.stores._progress import OnProgress, Told
 from portl.stores._saying import said
@@ -57,6 +57,10 @@ def transfer(
     entry = src_store.stat(src)
     if entry is None or entry.kind == "folder":
         raise said(IsFolder, src, src_store.name, "transfer", None)
+    if src_store.driver is dst_store.driver and src_store.key(src) == dst_store.key(dst):
+        if not overwrite:
+            raise said(AlreadyExists, dst, dst_store.name, "transfer", None)
+        return Written(dst, entry.size, entry.checksum, entry.etag, entry.version)
     copying = _Copying(src_store, src, entry, dst_store, dst, overwrite, verify, progress)
     done = copying.done_before() if resume else None
     if done is not None:

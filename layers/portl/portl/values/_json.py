@@ -15,10 +15,11 @@ def to_json(value: Any) -> Any:
     """The value in JSON's own types: decimals, dates and UUIDs become text in their exact form. An ``Unknown`` stays one.
 
     Raises:
-        TemplateError: T106, NaN, infinity, bytes, a key that is no text or an object that JSON does not know.
+        TemplateError: T106, NaN, infinity, bytes, half of a surrogate pair (RFC 8259, section 8.2), a key that is no text or an
+            object that JSON does not know.
     """
     if value is None or isinstance(value, (str, bool, int, Unknown)):
-        return value
+        return _whole(value) if isinstance(value, str) else value
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -36,8 +37,18 @@ def to_json(value: Any) -> Any:
 
 def _key(key: Any) -> str:
     if isinstance(key, (str, int)) and not isinstance(key, bool):
-        return str(key)
+        return _whole(str(key))
     raise TemplateError(f"{key!r} is no JSON key", code="T106", hint="a key is text")
+
+
+def _whole(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = "a text with half a character is no JSON"
+            raise TemplateError(text, code="T106", hint="mend it where it is made") from None
+    return text
 
 
 def _exact(value: Decimal | UUID) -> str:
@@ -46,8 +57,8 @@ def _exact(value: Decimal | UUID) -> str:
     return str(value)
 
 
-def from_json(text: str) -> Any:
-    """What JSON text holds.
+def from_json(text: str | bytes) -> Any:
+    """What JSON text holds; of bytes in UTF-8, 16 or 32.
 
     Raises:
         ValueError: it is no JSON (RFC 8259 knows no NaN), or a number is too large for a float.
