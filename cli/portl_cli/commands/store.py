@@ -59,7 +59,7 @@ def ls(stores: Stores, *, addresses: tuple[str, ...], recursive: bool, long: boo
     \b
     Example:
       portl store ls lake:2026/ --long
-      portl store ls "lake:**/*.csv" --json
+      portl store ls "lake:*/*.csv" --json
     """  # noqa: D301
     for name in () if addresses else sorted(stores.specs):
         kind = stores.specs[name]["type"]
