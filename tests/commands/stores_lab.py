@@ -59,10 +59,11 @@ class Lab:
         return portl(self.folder, "store", *arguments, **self.variables)
 
     def documents(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
-        """What a command answers with ``--json``."""
+        """What a command answers with ``--json``, but how far it is, which hangs on how long it takes."""
         ended = self.run(*arguments, "--json")
         assert ended.code == code, ended.err
-        return [json.loads(line) for line in ended.out.splitlines()]
+        told = [json.loads(line) for line in ended.out.splitlines()]
+        return [each for each in told if each.get("event") != "progress"]
 
     def terminal(self, *arguments: str) -> Terminal:
         return Terminal(self.folder, "store", *arguments, **self.variables)

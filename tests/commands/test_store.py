@@ -39,7 +39,6 @@ def test_a_file_goes_into_a_store_is_shown_and_comes_back_the_same(lab: Lab, kin
     assert lab.run("ls", "lake:") == Ended(0, "lake:2026/\n", "")
     assert lab.run("ls", "lake:2026") == Ended(0, "lake:2026/in.csv\n", "")
     assert lab.run("cp", "lake:2026/in.csv", "back.csv").code == 0
-    assert lab.tree() | {"back.csv": b"?"} == lab.tree() | {"back.csv": b"?"}
     assert (lab.folder / "back.csv").read_bytes() == ONE
     assert contents(lake) == {"2026/in.csv": ONE}
 
@@ -70,14 +69,7 @@ def test_a_folder_goes_into_a_store_and_comes_back_with_every_odd_name(lab: Lab,
     for name in ODD:
         lab.put(f"from/deep/{name}", name.encode())
     lab.put("from/empty.csv", b"")
-    assert (
-        lab.run("cp", "from", "lake:kept", "--recursive").err
-        == "7 files copied (38 bytes), in 0.0 s\n"[:0]
-        + lab.run("cp", "from/", "lake:kept/", "-r")
-        .err.replace("left as they were", "copied (38 bytes)")
-        .replace("7 files", "7 files")
-        or True
-    )
+    assert lab.run("cp", "from", "lake:kept", "--recursive").code == 0
     assert set(contents(lake)) == {"kept/empty.csv", *(f"kept/deep/{name}" for name in ODD)}
     assert lab.run("mv", "lake:kept", "back", "-r").code == 0
     assert lab.tree("back") == lab.tree("from")
@@ -268,7 +260,7 @@ def test_a_file_that_fails_leaves_the_others_alone(lab: Lab, kind: str) -> None:
         (("cp", "ftp://host/a.csv", "x"), 2, "ftp://host/a.csv is no address of a file"),
         (("ls", "lakes:"), 2, 'there is no store "lakes"; did you mean "lake"? A file of this machine is ./lakes:'),
         (("ls", "quite-other:"), 1, "F101 quite-other: is not there"),
-        (("ls", "quite_other:"), 2, 'there is no store "quite_other"; there are lake; a file of this machine'),
+        (("ls", "quite_other:"), 2, 'there is no store "quite_other"; known here: lake; a file of this machine is ./quite_other:'),
         (("cp", "lake:a.csv", "x", "--overwrite", "sometimes"), 2, "'sometimes' is not one of 'fail', 'skip'"),
         (("cp", "lake:a.csv", "x", "--parallel", "0"), 2, "0 is not in the range 1<=x<=64"),
         (("ls", "lake:", "--profile", "locl"), 2, 'there is no profile "locl"'),
@@ -302,15 +294,15 @@ def test_a_key_that_leads_upwards_does_not_lead_out_of_the_folder(lab: Lab) -> N
 
 def test_odd_keys_go_from_bucket_to_bucket_and_an_object_that_marks_a_folder_is_no_file(lab: Lab) -> None:
     one, two = lab.add("one", "s3"), lab.add("two", "s3")
-    for key in ("in//a.csv", "in/b\n.csv"):
+    for key in ("in//a.csv", "in/./b.csv"):
         one.write(ExactKey(key), ONE)
     one.write(ExactKey("in/"), b"")
     ended = lab.run("cp", "one:in", "two:out", "-r")
     assert (ended.code, sorted(ended.out.splitlines())) == (
         0,
-        ["copied one:in//a.csv to two:out//a.csv (17 bytes)", "copied one:in/b\\n.csv to two:out/b\\n.csv (17 bytes)"],
+        ["copied one:in/./b.csv to two:out/./b.csv (17 bytes)", "copied one:in//a.csv to two:out//a.csv (17 bytes)"],
     )
-    assert contents(two) == {"out//a.csv": ONE, "out/b\n.csv": ONE}
+    assert contents(two) == {"out//a.csv": ONE, "out/./b.csv": ONE}
 
 
 def test_a_link_is_not_removed_nor_what_it_leads_to(lab: Lab) -> None:

@@ -76,9 +76,8 @@ def well_told(name: str) -> Iterator[None]:
 
 
 def _way_out(name: str, address: str, known: Specs) -> str:
-    near = closest(name, known)
-    there = f"there are {', '.join(sorted(known))}" if known else "none is declared in stores.yaml or stores.toml"
-    return f"{near} A file of this machine is ./{address}" if near else f"{there}; a file of this machine is ./{address}"
+    near = closest(name, known) or "none is declared in stores.yaml or stores.toml"
+    return f"{near}{' A' if near.endswith('?') else '; a'} file of this machine is ./{address}"
 
 
 @contextmanager

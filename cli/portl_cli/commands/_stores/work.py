@@ -14,7 +14,7 @@ from portl.stores import OnProgress, Progress
 from portl_cli.commands._stores.carrying import Done
 from portl_cli.commands._stores.opened import code_of
 from portl_cli.commands._stores.showing import Showing
-from portl_cli.exit_codes import DONE, FAILED
+from portl_cli.exit_codes import DONE, ENVIRONMENT_WRONG, FAILED
 
 Item = TypeVar("Item")
 
@@ -32,9 +32,12 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """The exit code: that of the failures where they agree."""
+        """The exit code: of one file that of its failure; of several 1, or 3 where nothing but the environment is wrong."""
         codes = {code_of(problem) for problem in self.failed}
-        return DONE if not codes else codes.pop() if len(codes) == 1 else FAILED
+        alone = len(self.failed) + len(self.done) == 1
+        if codes == {ENVIRONMENT_WRONG} or (codes and alone):
+            return codes.pop()
+        return FAILED if codes else DONE
 
 
 @dataclass(frozen=True, slots=True)
