@@ -254,17 +254,6 @@ def test_a_file_that_fails_leaves_the_others_alone(lab: Lab, kind: str) -> None:
         (("rm", "lake:in/"), 2, "lake:in/ is a folder: say --recursive for what is in it"),
         (("cat", "lake:in"), 2, "lake:in is a folder: say --recursive for what is in it"),
         (("cp", "lake:in/*", "lake:b.csv"), 2, "lake:b.csv is a file, and several files can only go into a folder"),
-        (("cp", "lake:in", "lake:in/deeper", "-r"), 2, "lake:in/deeper is inside lake:in"),
-        (("cp", "lake:in/a.csv", "lake:a.csv", "x/"), 2, "lake:in/a.csv and lake:a.csv would both become x/a.csv"),
-        (("cp", "lake:a.csv", "lake:../a.csv"), 2, "it holds a . or .. of its own"),
-        (("cp", "ftp://host/a.csv", "x"), 2, "ftp://host/a.csv is no address of a file"),
-        (("ls", "lakes:"), 2, 'there is no store "lakes"; did you mean "lake"? A file of this machine is ./lakes:'),
-        (("ls", "quite-other:"), 1, "F101 quite-other: is not there"),
-        (("ls", "quite_other:"), 2, 'there is no store "quite_other"; known here: lake; a file of this machine is ./quite_other:'),
-        (("cp", "lake:a.csv", "x", "--overwrite", "sometimes"), 2, "'sometimes' is not one of 'fail', 'skip'"),
-        (("cp", "lake:a.csv", "x", "--parallel", "0"), 2, "0 is not in the range 1<=x<=64"),
-        (("ls", "lake:", "--profile", "locl"), 2, 'there is no profile "locl"'),
-        (("ls", "lake:", "--job", "no.yaml"), 2, "no.yaml is not there"),
     ],
 )
 def test_what_cannot_be_done_is_told_with_its_exit_code_and_touches_nothing(
@@ -279,6 +268,32 @@ def test_what_cannot_be_done_is_told_with_its_exit_code_and_touches_nothing(
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err
     assert (contents(lake), lab.tree()) == (files, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("cp", "lake:in", "lake:in/deeper", "-r"), 2, "lake:in/deeper is inside lake:in"),
+        (("cp", "lake:in/a.csv", "lake:a.csv", "x/"), 2, "lake:in/a.csv and lake:a.csv would both become x/a.csv"),
+        (("cp", "lake:a.csv", "lake:../a.csv"), 2, "it holds a . or .. of its own"),
+        (("cp", "ftp://host/a.csv", "x"), 2, "ftp://host/a.csv is no address of a file"),
+        (("ls", "lakes:"), 2, 'there is no store "lakes"; did you mean "lake"? A file of this machine is ./lakes:'),
+        (("ls", "quite-other:"), 1, "F101 quite-other: is not there"),
+        (
+            ("ls", "quite_other:"),
+            2,
+            'there is no store "quite_other"; known here: lake; a file of this machine is ./quite_other:',
+        ),
+        (("cp", "lake:a.csv", "x", "--overwrite", "sometimes"), 2, "'sometimes' is not one of 'fail', 'skip'"),
+        (("cp", "lake:a.csv", "x", "--parallel", "0"), 2, "0 is not in the range 1<=x<=64"),
+        (("ls", "lake:", "--profile", "locl"), 2, 'there is no profile "locl"'),
+        (("ls", "lake:", "--job", "no.yaml"), 2, "no.yaml is not there"),
+    ],
+)
+def test_a_command_that_is_wrong_is_told_before_anything_is_touched(
+    lab: Lab, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    test_what_cannot_be_done_is_told_with_its_exit_code_and_touches_nothing(lab, "local", arguments, code, said)
 
 
 def test_a_key_that_leads_upwards_does_not_lead_out_of_the_folder(lab: Lab) -> None:
