@@ -129,6 +129,14 @@ class StepSpec(Strict):
         """The values that name files: each an address, or a template that makes one."""
         return iter(())
 
+    def leaves_rows(self) -> bool:
+        """Whether the step's rows may stay in the files they came from, where whoever goes over them reads them."""
+        return False
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """The fields whose expressions see a name of the step's own, each with that name; where the step has no batch."""
+        return iter(())
+
     def names_connections(self) -> Iterator[tuple[str, str]]:
         """The fields besides ``connection`` that name one, each with the kind that one must be of."""
         return iter(())

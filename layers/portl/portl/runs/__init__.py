@@ -2,11 +2,25 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
+from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
-from portl.runs._executor import outgoing_of, read_records
+from portl.runs._executor import outgoing_of
+from portl.runs._file_intents import (
+    AwaitFiles,
+    CopyFile,
+    CopyFiles,
+    DeleteFiles,
+    FileIntent,
+    ListFiles,
+    LookAt,
+    Manner,
+    SignFile,
+)
+from portl.runs._file_waits import look_for
+from portl.runs._file_work import FileWork
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -65,6 +79,7 @@ from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._unit_task import run_commit, run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
+from portl.runs._wait_driver import run_wait
 
 __all__ = [
     "ENQUEUE",
@@ -89,12 +104,19 @@ __all__ = [
     "UNCHANGED",
     "UPDATED",
     "Again",
+    "AwaitFiles",
     "Begin",
     "CallKey",
     "Commit",
+    "CopyFile",
+    "CopyFiles",
+    "CsvFiles",
     "Decide",
+    "DeleteFiles",
     "Effects",
     "Executor",
+    "FileIntent",
+    "FileWork",
     "Intent",
     "Invocation",
     "KeepRecords",
@@ -102,9 +124,12 @@ __all__ = [
     "LambdaContext",
     "Ledger",
     "Letter",
+    "ListFiles",
     "LiveEffects",
     "Load",
+    "LookAt",
     "Lot",
+    "Manner",
     "Merge",
     "Noted",
     "Prepared",
@@ -118,6 +143,7 @@ __all__ = [
     "RunFolder",
     "Scope",
     "SetAside",
+    "SignFile",
     "Stage",
     "Stageable",
     "Staged",
@@ -138,16 +164,17 @@ __all__ = [
     "keep_specs",
     "letters_name",
     "log",
+    "look_for",
     "outgoing_of",
     "prepare_outbox",
     "read_base",
     "read_letters",
     "read_params",
-    "read_records",
     "run_commit",
     "run_stage",
     "run_step",
     "run_transaction",
+    "run_wait",
     "scaled",
     "set_chunk_aside",
     "single_step",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.runs._file_intents import FileIntent
 from portl.values import Unknown
 
 
@@ -61,9 +62,12 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class ReadRecords:
-    """A file read into the run as rows. ``options`` are those of ``portl.stores.read_csv``."""
+    """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    path: str | Unknown
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    """
+
+    path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
 
 
@@ -144,7 +148,8 @@ class SetAside:
     message: str
 
 
-Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+Intent = PlainIntent | FileIntent
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 
@@ -164,6 +169,9 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
         sent = {name: getattr(outgoing, name) for name in _SENT}
         fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
         return {"step": step, "record": record, "kind": "request", **fields}
+    if isinstance(intent, FileIntent):
+        kind, fields = intent.told()
+        return {"step": step, "record": record, "kind": kind, **fields}
     kind, names = _FORMS[type(intent)]
     return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
 

@@ -21,6 +21,13 @@ NAMES = (
     "db.upsert",
     "lambda.invoke",
     "outbox.enqueue",
+    "store.copy",
+    "store.delete",
+    "store.exists",
+    "store.list",
+    "store.move",
+    "store.sign",
+    "store.wait",
 )
 
 

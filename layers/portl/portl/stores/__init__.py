@@ -21,12 +21,14 @@ from portl.errors import (
 from portl.errors import StoreThrottled as Throttled
 from portl.stores._addresses import Address, parse_address
 from portl.stores._azure import AzureDriver
+from portl.stores._compressed import HEAD_BYTES, Compression, compression_of, decompressed
 from portl.stores._csv import CsvDialect, CsvReader, read_csv
 from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._environment import overridden, prefix_of
 from portl.stores._files import File, Files, checksum, open_input
 from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts
+from portl.stores._lines import is_cut_by_bytes
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
 from portl.stores._open import download, open_store, upload
@@ -41,6 +43,7 @@ from portl.stores._store import Store
 from portl.stores._transfer import Verify, transfer
 
 __all__ = [
+    "HEAD_BYTES",
     "NO_RETRY",
     "STORE_TYPES",
     "Address",
@@ -50,6 +53,7 @@ __all__ = [
     "Capability",
     "Changed",
     "ChecksumMismatch",
+    "Compression",
     "ConfigError",
     "CsvDialect",
     "CsvReader",
@@ -93,11 +97,14 @@ __all__ = [
     "Verify",
     "Written",
     "checksum",
+    "compression_of",
     "decide",
+    "decompressed",
     "download",
     "facts",
     "fits",
     "found_files",
+    "is_cut_by_bytes",
     "is_pattern",
     "look",
     "name_parts",

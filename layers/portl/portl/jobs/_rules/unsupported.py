@@ -6,7 +6,9 @@ from portl.jobs._rules._check import Check
 def this_version_can_do_it(check: Check) -> None:
     """J401: nothing is asked for that this version would not do."""
     for placed in check.steps:
-        if placed.step.timeout_s is not None and placed.step.connects_to != "http":
-            check.add((*placed.path, "timeout_s"), "J401", "timeout_s is for api.call in this version", "leave it out")
+        if placed.step.timeout_s is not None and placed.step.connects_to != "http" and not placed.step.waits:
+            check.add(
+                (*placed.path, "timeout_s"), "J401", "timeout_s is for api.call and store.wait in this version", "leave it out"
+            )
     if check.job.triggers:
         check.add(("triggers",), "J401", "triggers are not in this version", "leave them out", key=True)
