@@ -59,7 +59,7 @@ def ls(stores: Stores, *, addresses: tuple[str, ...], recursive: bool, long: boo
     \b
     Example:
       portl store ls lake:2026/ --long
-      portl store ls "lake:**/*.csv" --json
+      portl store ls "lake:*/*.csv" --json
     """  # noqa: D301
     for name in () if addresses else sorted(stores.specs):
         kind = stores.specs[name]["type"]
@@ -190,7 +190,7 @@ def _carry(
     found = find_sources(stores.at, sources, recursive=recursive, through_links=not move)
     tasks = make_tasks(stores.at, found, target)
     do = partial(carry, How(move=move, dry_run=dry_run, **how))
-    manner = Manner("move" if move else "copy", parallel, dry_run=dry_run, as_json=as_json)
+    manner = Manner("move" if move else "copy", parallel, dry_run=dry_run, as_json=as_json, stop=stores.stop)
     outcome = run_all(tasks, found.size, do, lambda task: task.source.file.address, manner)
     if move and not dry_run:
         drop_empty_folders(stores.at, found)
@@ -218,7 +218,7 @@ def rm(
     found = find_sources(stores.at, addresses, recursive=recursive, through_links=False)
     if not (sure or dry_run):
         _ask(found)
-    manner = Manner("remove", parallel, dry_run=dry_run, as_json=as_json)
+    manner = Manner("remove", parallel, dry_run=dry_run, as_json=as_json, stop=stores.stop)
     do = partial(remove, How(dry_run=dry_run))
     outcome = run_all(found.files, found.size, do, lambda source: source.file.address, manner)
     if not dry_run:

@@ -25,6 +25,7 @@ from portl.stores import (
 from portl_cli.commands._stores.sources import Source
 from portl_cli.commands._stores.tasks import Task
 
+Mode = Literal["auto", "stream"]
 Action = Literal["copied", "moved", "removed", "skipped", "unchanged"]
 
 
@@ -101,7 +102,8 @@ def _carried(source: File, entry: Entry, target: File, how: How, progress: OnPro
     if how.move and _renamed(source, target, overwrite=overwrite):
         return Done(action, source.address, target.address, entry.size, entry.checksum)
     here, there = (source.store, source.path), (target.store, target.path)
-    made = transfer(*here, *there, overwrite=overwrite, verify=how.verify, progress=progress)
+    mode: Mode = "stream" if target.store.driver.place == "local" else "auto"  # so that it is shown, and can be stopped
+    made = transfer(*here, *there, mode=mode, overwrite=overwrite, verify=how.verify, progress=progress)
     if how.move:
         _let_go(source, entry)
     return Done(action, source.address, target.address, made.size, made.checksum)

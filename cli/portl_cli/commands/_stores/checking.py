@@ -58,25 +58,31 @@ def check_store(stores: Stores, name: str, *, write: bool) -> Checked:
 
 def _try_all(checked: Checked, store: Store, *, write: bool) -> None:
     first: list[str] = []
-    checked.reachable = _works(checked, lambda: first.extend(_a_file(store)), forbidden=True)
-    if not checked.reachable:
-        return
-    if not checked.wrong:  # what cannot be listed was told already
-        checked.readable = _works(checked, lambda: _read(store, first))
-    else:
-        checked.readable = False
-    if write:
-        checked.writable = _works(checked, lambda: _write(store))
+    listing = _failure(lambda: first.extend(_a_file(store)))
+    checked.reachable = listing is None or isinstance(listing, (PermissionDenied, NotFound))
+    reading = listing or _failure(lambda: _read(store, first))
+    if checked.reachable:
+        checked.readable = reading is None
+    writing = None
+    if write and checked.reachable and not isinstance(listing, NotFound):  # a write would make the folder that is missing
+        writing = _failure(lambda: _write(store))
+        checked.writable = writing is None
+    checked.wrong += [_line(problem) for problem in _different(reading, writing)]
 
 
-def _works(checked: Checked, attempt: Callable[[], object], *, forbidden: bool = False) -> bool:
-    """Whether it could be done; why not is kept. ``forbidden``: a store that says no was reached all the same."""
+def _failure(attempt: Callable[[], object]) -> StoreError | None:
     try:
         attempt()
     except StoreError as problem:
-        checked.wrong.append(_line(problem))
-        return forbidden and isinstance(problem, (PermissionDenied, NotFound))
-    return True
+        return problem
+    return None
+
+
+def _different(one: StoreError | None, other: StoreError | None) -> list[StoreError]:
+    """Those that there are; what has one cause, such as a wrong password, is told once."""
+    if one and other and one.__cause__ and (type(one), str(one.__cause__)) == (type(other), str(other.__cause__)):
+        return [one]
+    return [problem for problem in (one, other) if problem]
 
 
 def _a_file(store: Store) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from portl.errors import FolderNotEmpty, InvalidPath, NotFound
 from portl.stores import Entry, File, Store, found_files, is_pattern, parse_address, told_of
-from portl_cli.commands._stores.sources import Sources, folder_at, nothing_fits, written_as_folder
+from portl_cli.commands._stores.sources import Sources, be_there, folder_at, written_as_folder
 
 At = Callable[[str], File]
 
@@ -21,7 +21,7 @@ def entries(at: At, address: str, *, recursive: bool) -> Iterator[tuple[str, Ent
     found = _fitting(at, address) if is_pattern(address) else _inside(at, address, recursive=recursive)
     first = next(found, None)
     if first is None:
-        _be_there(at, address)
+        be_there(at, address)
         return
     yield first
     yield from found
@@ -53,18 +53,6 @@ def _inside(at: At, address: str, *, recursive: bool) -> Iterator[tuple[str, Ent
     with told_of(base):
         for entry in base.store.list(base.path, recursive=recursive):
             yield base.address + entry.path[len(base.path) + 1 if base.path else 0 :], entry
-
-
-def _be_there(at: At, address: str) -> None:
-    """Raises NotFound where an empty answer means that nothing is there."""
-    if is_pattern(address):
-        raise nothing_fits(address)
-    file = at(address.rstrip("/") or address)
-    named = parse_address(address)
-    if not named.path.strip("/"):  # a store that holds nothing, or the root of this machine
-        return
-    with told_of(file):
-        file.store.stat(file.path)
 
 
 def _drop(store: Store, path: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,10 +45,11 @@ _OF_THE_ENVIRONMENT = (ConfigError, PermissionDenied, StoreFull, StoreThrottled,
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores by name, as they are declared, and the connections that open them."""
+    """The stores by name, as they are declared, and the connections that open them; after ``stop`` nothing is tried again."""
 
     specs: Specs
     connections: Connections
+    stop: threading.Event
 
     def at(self, address: str) -> File:
         """The file of an address; nothing is asked of its store yet.
@@ -76,9 +79,8 @@ def well_told(name: str) -> Iterator[None]:
 
 
 def _way_out(name: str, address: str, known: Specs) -> str:
-    near = closest(name, known)
-    there = f"there are {', '.join(sorted(known))}" if known else "none is declared in stores.yaml or stores.toml"
-    return f"{near} A file of this machine is ./{address}" if near else f"{there}; a file of this machine is ./{address}"
+    near = closest(name, known) or "none is declared in stores.yaml or stores.toml"
+    return f"{near}{' A' if near.endswith('?') else '; a'} file of this machine is ./{address}"
 
 
 @contextmanager
@@ -92,7 +94,9 @@ def opened(start: Path, job: Path | None) -> Iterator[Stores]:
     for spec in specs.values():
         resolve(spec, leave_missing=True)  # every secret is known before the first line, so that none can appear in one
     with Connections(specs) as connections:
-        yield Stores(specs, connections)
+        stop = threading.Event()
+        connections.remaining = lambda: 0.0 if stop.is_set() else math.inf
+        yield Stores(specs, connections, stop)
 
 
 def _declared(start: Path, path: Path | None) -> Specs:

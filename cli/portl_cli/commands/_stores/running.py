@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ class Manner:
     parallel: int
     dry_run: bool
     as_json: bool
+    stop: threading.Event
 
 
 def run_all(
@@ -40,7 +42,7 @@ def run_all(
     began = time.monotonic()
     showing = showing_for(VERBS[manner.what], len(items), size, as_json=manner.as_json, dry_run=manner.dry_run)
     with closing(showing):
-        outcome = Work(items, do, address, manner.parallel).through(showing)
+        outcome = Work(items, do, address, manner.parallel, manner.stop).through(showing)
     seconds = time.monotonic() - began
     if manner.as_json:
         click.echo(json.dumps(_totals(outcome, seconds)))

@@ -72,10 +72,17 @@ def find_sources(at: At, addresses: Iterable[str], *, recursive: bool, through_l
     return Sources(tuple(found.values()), tuple(folders), spread or len(found) > 1)
 
 
-def nothing_fits(pattern: str) -> NotFound:
-    """What is said of a pattern without files."""
-    hint = "* and ? stay inside a folder, ** goes through all; [[] means a [ of its own"
-    return NotFound(f"nothing fits {pattern}", hint=hint, path=pattern)
+def be_there(at: At, address: str) -> None:
+    """Raises NotFound where an empty answer means that nothing is there."""
+    if is_pattern(address):
+        hint = "* and ? stay inside a folder, ** goes through all; [[] means a [ of its own"
+        raise NotFound(f"nothing fits {address}", hint=hint, path=address)
+    file = at(address.rstrip("/") or address)
+    named = parse_address(address)
+    if not named.path.strip("/"):  # a store that holds nothing, or the root of this machine
+        return
+    with told_of(file):
+        file.store.stat(file.path)
 
 
 def is_folder(at: At, address: str) -> bool:
@@ -127,8 +134,8 @@ def _several(at: At, address: str) -> Iterator[Source]:
             yield Source(File(found.address, at(address).store, path), found.entry, path[len(folder) + 1 :] if folder else path)
         else:  # a name may look like ~ or like an address, so it is not read as one again
             yield Source(File(found.address, store, ExactKey(path)), found.entry, path)
-    if count == 0 and is_pattern(address):
-        raise nothing_fits(address)
+    if count == 0:
+        be_there(at, address)
 
 
 def _listed_folder(at: At, address: str) -> tuple[str, Store | None]:

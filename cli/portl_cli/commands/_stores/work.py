@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from portl.stores import OnProgress, Progress
 from portl_cli.commands._stores.carrying import Done
 from portl_cli.commands._stores.opened import code_of
 from portl_cli.commands._stores.showing import Showing
-from portl_cli.exit_codes import DONE, FAILED
+from portl_cli.exit_codes import DONE, ENVIRONMENT_WRONG, FAILED
 
 Item = TypeVar("Item")
 
@@ -32,19 +32,26 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """The exit code: that of the failures where they agree."""
+        """The exit code: of one file that of its failure; of several 1, or 3 where nothing but the environment is wrong."""
         codes = {code_of(problem) for problem in self.failed}
-        return DONE if not codes else codes.pop() if len(codes) == 1 else FAILED
+        alone = len(self.failed) + len(self.done) == 1
+        if codes == {ENVIRONMENT_WRONG} or (codes and alone):
+            return codes.pop()
+        return FAILED if codes else DONE
 
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[Item]):
-    """``do`` answers what came of one item and tells how far it is; ``address`` is how the item is called."""
+    """``do`` answers what came of one item and tells how far it is; ``address`` is how the item is called.
+
+    ``stop`` is set when the user has stopped it.
+    """
 
     items: Sequence[Item]
     do: Callable[[Item, OnProgress], Done]
     address: Callable[[Item], str]
     parallel: int
+    stop: threading.Event
 
     def through(self, showing: Showing) -> Outcome:
         """Does it for all; a file that fails leaves the others alone.
@@ -52,18 +59,17 @@ class Work(Generic[Item]):
         Raises:
             KeyboardInterrupt: after what was on its way has been given up.
         """
-        outcome, stop = Outcome(), threading.Event()
+        outcome, stop = Outcome(), self.stop
         with ThreadPoolExecutor(self.parallel, "portl-store") as pool:
             waiting = iter(self.items)
             running: dict[Future[Done], Item] = {}
             try:
-                while self._fill(pool, waiting, running, stop, showing):
+                while self._fill(pool, waiting, running, showing):
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         self._take(future, running.pop(future), outcome, showing)
             except BaseException:
                 stop.set()
-                for future in running:
-                    future.cancel()
+                _end(running)
                 raise
         return outcome
 
@@ -72,14 +78,13 @@ class Work(Generic[Item]):
         pool: ThreadPoolExecutor,
         waiting: Iterator[Item],
         running: dict[Future[Done], Item],
-        stop: threading.Event,
         showing: Showing,
     ) -> bool:
         """Begins as many as may be on their way; answers whether any are."""
         with suppress(StopIteration):
             while len(running) < self.parallel:
                 item = next(waiting)
-                running[pool.submit(self.do, item, _heeding(stop, self.address(item), showing))] = item
+                running[pool.submit(self.do, item, _heeding(self.stop, self.address(item), showing))] = item
         return bool(running)
 
     def _take(self, future: Future[Done], item: Item, outcome: Outcome, showing: Showing) -> None:
@@ -91,6 +96,16 @@ class Work(Generic[Item]):
         else:
             outcome.done.append(done)
             showing.done(done)
+
+
+def _end(running: Mapping[Future[Done], object]) -> None:
+    """Waits until what is on its way has been given up, also when the user presses again: nothing is to stay half."""
+    for future in running:
+        future.cancel()
+    while True:
+        with suppress(KeyboardInterrupt):
+            wait(running)
+            return
 
 
 def _heeding(stop: threading.Event, address: str, showing: Showing) -> OnProgress:
