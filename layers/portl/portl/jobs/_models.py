@@ -106,6 +106,10 @@ class StepSpec(Strict):
     connects_to: ClassVar[str | None] = None
     """The kind of connection the step type needs, or None."""
     shape: ClassVar[ResultShape] = ResultShape()
+    files: ClassVar[Literal["none", "read", "changed"]] = "none"
+    """What the step does with files of stores: a change is an effect outside, as a call is, that no transaction takes back."""
+    once: ClassVar[bool] = False
+    """Whether the step itself goes over records that it names, so that it takes no batch."""
 
     @property
     def name(self) -> str:
@@ -123,6 +127,10 @@ class StepSpec(Strict):
 
     def addresses(self) -> Iterator[str]:
         """The values that name files: each an address, or a template that makes one."""
+        return iter(())
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """The fields whose expressions see a name of the step's own, each with that name; where the step has no batch."""
         return iter(())
 
     def names_connections(self) -> Iterator[tuple[str, str]]:

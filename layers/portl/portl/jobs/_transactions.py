@@ -38,8 +38,18 @@ def used_databases(job: Job) -> list[str]:
 
 
 def is_call(step: StepSpec) -> bool:
-    """Whether the step, or one inside it, calls an API or a function."""
-    return any(each.connects_to in CALLS for each in walk_steps([step]))
+    """Whether the step, or one inside it, calls an API or a function, or changes files of a store."""
+    return any(has_effect_outside(each) for each in walk_steps([step]))
+
+
+def has_effect_outside(step: StepSpec) -> bool:
+    """Whether the step itself does something that no transaction takes back."""
+    return step.connects_to in CALLS or step.files == "changed"
+
+
+def goes_outside(step: StepSpec) -> bool:
+    """Whether the step itself asks an API, a function or a store: its records may be under way together, and be tried again."""
+    return step.connects_to in CALLS or step.files != "none"
 
 
 def arrange(steps: Sequence[StepSpec], *, inline: bool = False) -> Arrangement:
@@ -92,7 +102,7 @@ def _mixed(step: StepSpec, *, inline: bool) -> Iterator[Problem]:
     if inline or step.connects_to is not None:
         return
     for each in walk_steps([step]):
-        if each.connects_to in CALLS:
+        if has_effect_outside(each):
             text = f'"{each.id}" would be called while the transaction is open'
             yield (
                 each.id,

@@ -7,6 +7,7 @@ from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effe
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of, read_records
+from portl.runs._file_content import Content, Listed, listed
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -25,6 +26,7 @@ from portl.runs._intents import (
     SetAside,
     Stage,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -92,6 +94,7 @@ __all__ = [
     "Begin",
     "CallKey",
     "Commit",
+    "Content",
     "Decide",
     "Effects",
     "Executor",
@@ -102,6 +105,7 @@ __all__ = [
     "LambdaContext",
     "Ledger",
     "Letter",
+    "Listed",
     "LiveEffects",
     "Load",
     "Lot",
@@ -126,6 +130,7 @@ __all__ = [
     "StepType",
     "Task",
     "Unit",
+    "WriteFile",
     "base_params",
     "check_key",
     "chunk_letters",
@@ -137,6 +142,7 @@ __all__ = [
     "keep_settled",
     "keep_specs",
     "letters_name",
+    "listed",
     "log",
     "outgoing_of",
     "prepare_outbox",

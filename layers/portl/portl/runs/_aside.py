@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portl.errors import StepError
-from portl.jobs import DATABASES
+from portl.jobs import has_effect_outside
 from portl.runs._folder import RunFolder
 from portl.runs._intents import SetAside
 from portl.runs._letters import (
@@ -56,7 +56,7 @@ class Walk:
     def called(self) -> list[str]:
         """The calls that were made."""
         steps = (node.spec for node, outcome in self.counted if outcome != LEFT_OUT)
-        return [spec.id for spec in steps if spec.connects_to is not None and spec.connects_to not in DATABASES]
+        return [spec.id for spec in steps if has_effect_outside(spec)]
 
 
 class UnitLetters:

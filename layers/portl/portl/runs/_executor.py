@@ -12,6 +12,7 @@ from typing import Any
 from portl.connections import Connections, Outgoing, outgoing
 from portl.errors import CsvError, DatabaseError, Place, StepError
 from portl.runs._begin import Run
+from portl.runs._file_writing import FilesWritten, write_file
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
     Begin,
@@ -24,6 +25,7 @@ from portl.runs._intents import (
     ReadRecords,
     Request,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -143,8 +145,11 @@ class LiveExecutor:
                 return self._read(intent, step_id)
             case KeepRecords():
                 return self._keep(list(intent.records), step_id)
-            case Decide():
-                return intent.branch
+            case WriteFile() | Decide():
+                return intent.branch if isinstance(intent, Decide) else self._write(intent, step_id)
+
+    def _write(self, intent: WriteFile, step_id: str) -> FilesWritten:
+        return write_file(intent, self._connections, Progress([step_id], None, None))
 
     def _keyed(self, intent: Statement, step_id: str, record: int | None) -> Statement:
         return with_key(intent, lambda: self._run.idempotency_key(step_id, record))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from portl.runs._intents import Intent, Invocation, ReadRecords, Request
+from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
 from portl.runs._rows import digest_name
@@ -59,17 +59,22 @@ def fingerprint(task: Task) -> str:
 
 def fingerprint_once(task: Task, intent: Intent | None) -> str:
     """The hash of a Task that is done once: of what it is about to do, None when its ``when`` leaves it out."""
-    given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER} if intent else None
-    file = None
+    given = _given(intent) if intent else None
+    file: Any = None
     if isinstance(intent, ReadRecords) and isinstance(intent.path, str):
         file = task.connections.file(intent.path).checksum()
+    elif isinstance(intent, WriteFile):
+        file = {name: _digest(task, name) for name in sorted({each for ids in task.reads.values() for each in ids})}
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 
 def call_print(task: Task, intent: Request | Invocation) -> str:
     """The hash of what one call asks, and of whom."""
-    given = {each.name: getattr(intent, each.name) for each in fields(intent) if each.name not in _MANNER}
-    return _hash([redact(to_json(given)), _connection(task.connection_specs.get(intent.connection, {}))])
+    return _hash([redact(to_json(_given(intent))), _connection(task.connection_specs.get(intent.connection, {}))])
+
+
+def _given(intent: Intent) -> dict[str, Any]:
+    return {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
 
 
 def record_print(record: Any) -> str:

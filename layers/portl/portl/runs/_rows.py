@@ -10,7 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from portl.errors import RunError
 from portl.runs._folder import RunFolder, damaged
@@ -31,6 +31,8 @@ class Rows:
     file: str = ""
     begins: str = ""
     """In a plan, where only the beginning of the list is kept: how the whole list is called."""
+    of: int | Literal[""] = ""
+    """Beside ``begins``: how many records the whole list has, where the plan knows."""
     pick: str = ""
     """In a replay, where some records are done: the file that names them; ``chunks`` are then the parts that hold them."""
 
@@ -134,6 +136,12 @@ class RowsReader:
         """Refuses with Uncertain what needs the whole list, where a plan keeps its beginning only."""
         if self.rows.begins:
             known(Unknown.named(self.rows.begins))
+
+    def total(self) -> int | Unknown:
+        """How many records the list has; in a plan only a call may know."""
+        if not self.rows.begins:
+            return self.rows.count
+        return Unknown.named(f"{self.rows.begins} | length") if self.rows.of == "" else self.rows.of
 
     def __iter__(self) -> Iterator[Any]:
         self._all()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from portl.errors import Place, RunError, StepError
-from portl.jobs import CALLS, DATABASES
+from portl.jobs import DATABASES, goes_outside
 from portl.runs._aside import UnitLetters, Walk, as_before, count_failed, count_failed_before
 from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Again, Begin
@@ -75,7 +75,7 @@ class Transaction:
         self, unit: str, chunk: int | None, work: str | None, again: Again | None, records: tuple[int, int] | None = None
     ) -> Begin:
         """How the transaction begins; the arguments as of ``Begin``."""
-        calls = any(each.spec.connects_to in CALLS for each in self._nodes())
+        calls = any(goes_outside(each.spec) for each in self._nodes())
         return Begin(self._database, unit, self._task.locks, chunk, work, calls, again, records)
 
     def commit(self, begin: Begin) -> Unit:

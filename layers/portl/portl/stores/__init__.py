@@ -31,6 +31,7 @@ from portl.stores._memory import MemoryDriver
 from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
 from portl.stores._progress import OnProgress, Progress
+from portl.stores._putting import Made, Put, put_made
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
@@ -62,6 +63,7 @@ __all__ = [
     "IsFolder",
     "LocalDriver",
     "LocalSpec",
+    "Made",
     "MemoryDriver",
     "NotAFolder",
     "NotFound",
@@ -69,6 +71,7 @@ __all__ = [
     "OnProgress",
     "PermissionDenied",
     "Progress",
+    "Put",
     "RetryPolicy",
     "S3Driver",
     "S3Spec",
@@ -92,6 +95,7 @@ __all__ = [
     "overridden",
     "parse_address",
     "prefix_of",
+    "put_made",
     "read_csv",
     "transfer",
     "upload",

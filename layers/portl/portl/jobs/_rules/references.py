@@ -50,7 +50,7 @@ def _run(check: Check, path: Path, reference: Reference) -> None:
 def _name(check: Check, placed: Placed, path: Path, reference: Reference) -> None:
     """J206: a name of its own is the batch's alias or ``idx``."""
     head = str(reference.path[0])
-    known = _EVERYWHERE | ({placed.batch.alias, "idx"} if placed.batch else set())
+    known = _EVERYWHERE | ({placed.batch.alias, "idx"} if placed.batch else _own_names(placed, path))
     if head in known or (head == "idx" and _reads_a_record(check, path)):
         return
     of_a_batch = {"idx"} | {each.step.batch.alias for each in check.steps if each.step.batch}
@@ -58,6 +58,10 @@ def _name(check: Check, placed: Placed, path: Path, reference: Reference) -> Non
     if not placed.batch and head in of_a_batch:
         hint = "this step has no batch: add batch: {from: …}"
     check.add(path, "J206", f'there is nothing called "{head}" here', hint, offset=reference.offset)
+
+
+def _own_names(placed: Placed, path: Path) -> set[str]:
+    return {name for field, name in placed.step.own_names() if path[len(placed.path) :][:1] == (field,)}
 
 
 def _reads_a_record(check: Check, path: Path) -> bool:
