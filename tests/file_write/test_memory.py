@@ -12,7 +12,7 @@ from file_write.support import write
 from portl.runs import RowsReader, RowsWriter, RunFolder
 from portl.stores import LocalDriver, Store
 
-FORMS = [{"format": "csv"}, {"format": "jsonl", "compression": "gzip"}, {"format": "xlsx"}]
+FORMS = [{"format": "csv", "compression": "zstd"}, {"format": "jsonl", "compression": "gzip"}, {"format": "xlsx"}]
 
 
 def rows(folder: Path, count: int) -> RowsReader:
