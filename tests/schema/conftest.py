@@ -65,6 +65,11 @@ steps:
     types: {count: int}
     encoding: utf-8
     max_record_bytes: 1000
+    compression: zip
+    member: in.csv
+    file_column: file
+    allow_empty: true
+    ranges: never
   - id: enrich
     type: lambda.invoke
     connection: fn

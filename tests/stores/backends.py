@@ -1,12 +1,18 @@
-"""The stores that the contract is held to, by name. A driver of one's own joins with a line here."""
+"""The stores that the contract is held to, by name.
+
+``PORTL_STORE_BACKEND=package.module:name`` holds another one to it instead: what is named gets a folder of the test's own and
+answers the driver of an empty store. Several are separated by commas. See docs/writing-a-store-driver.md.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from portl.stores import AzureDriver, AzureSpec, Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
@@ -74,3 +80,9 @@ BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "azure-prefix": lambda _: AzureDriver(azure_spec(prefix="below/here")),
     "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }
+TESTED = tuple(BACKENDS)
+"""Those that the suites run on. Some tests need another store beside the one they test."""
+
+if own := os.environ.get("PORTL_STORE_BACKEND"):
+    TESTED = tuple(own.split(","))
+    BACKENDS |= {each: getattr(import_module(each.partition(":")[0]), each.partition(":")[2]) for each in TESTED}

@@ -31,7 +31,7 @@ from portl.stores import (
     transfer,
     upload,
 )
-from stores.backends import BACKENDS
+from stores.backends import BACKENDS, TESTED
 
 REFUSED = [
     "",
@@ -54,7 +54,7 @@ REFUSED = [
 LARGE = bytes(range(256)) * 12_000
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=TESTED)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     with Store(BACKENDS[request.param](tmp_path)) as store:
         yield store

@@ -11,14 +11,14 @@ import pytest
 
 from portl.errors import StoreError
 from portl.stores import NO_RETRY, ChecksumMismatch, MemoryDriver, RetryPolicy, Store, transfer
-from stores.backends import BACKENDS
+from stores.backends import BACKENDS, TESTED
 from stores.failing import FailingDriver, FlippingDriver
 
 QUICK = RetryPolicy(attempts=3, base_s=0.001, max_s=0.002, deadline_s=30)
 SMALL, LONG = b"small", bytes(range(256)) * 12_300
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=TESTED)
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     found = BACKENDS[request.param](tmp_path)
     yield found

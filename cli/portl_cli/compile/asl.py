@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portl.jobs import Job, StepSpec, encode_spec, is_call, is_database, key_stores, walk_steps
+from portl.jobs import Job, StepSpec, encode_spec, goes_outside, is_database, key_stores, walk_steps
 from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
-from portl_cli.compile.lowering import connections, lowered, reads, step_values
+from portl_cli.compile.lowering import connections, lowered, reads, row_stores, step_values
 from portl_cli.compile.packaging import digest, packaged_text, standing
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, chunk_size
 
@@ -185,6 +185,7 @@ class Writer:
     def _payload(self, step: StepSpec, *, nested: bool = False) -> dict[str, Any]:
         found = {
             "connections": connections(self._job, [step]),
+            "row_stores": row_stores(self._job, [step], step_values([step])),
             "reads": reads(self._job, step_values([step])),
         }
         return {"step": self._spec(step, nested=nested), **{name: each for name, each in found.items() if each}}
@@ -208,11 +209,23 @@ class Writer:
         if step.shape.lists:
             state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
         chain.add(self._name(step.id), _tidy(state))
+        if step.waits:
+            self._look_again(chain, step)
+
+    def _look_again(self, chain: Chain, step: StepSpec) -> None:
+        """Behind a Task that has looked for something: while it is not there, a Wait leads back. Nothing runs meanwhile."""
+        looks, choice, waits = next(reversed(chain.states)), self._name(f"{step.id}: there?"), self._name(f"{step.id} waits")
+        again = Chain()
+        again.add(waits, {"Type": "Wait", "Seconds": "{% $states.input.wait %}", "Next": looks}, leave_open=False)
+        state: State = {"Type": "Choice", "Choices": []}
+        chain.add(choice, state, leave_open=False)
+        chain.fork(state, [("again", "{% $states.input.wait > 0 %}", again)])
 
     def _items(self, chain: Chain, items: Items) -> None:
         payload = {
             "step": encode_spec({"id": items.id, "type": "batch_items", "items": items.expression}),
             "reads": reads(self._job, [items.expression]),
+            **({"row_stores": found} if (found := row_stores(self._job, (), [items.expression])) else {}),
             "chunk_size": chunk_size(self._job, items.id),
         }
         state = self._top("batch_items", f"the records of {items.expression}, in chunks", payload, ["Transient", "Throttled"])
@@ -228,7 +241,11 @@ class Writer:
             "stage": transaction.unit,
             **self._letters.before(staged.source),
             "steps": [self._spec(step, nested=True) for step in transaction.steps],
-            **{name: each for name, each in self._together(transaction).items() if name in ("connections", "reads")},
+            **{
+                name: each
+                for name, each in self._together(transaction).items()
+                if name in ("connections", "row_stores", "reads")
+            },
         }
         state = self._task("db_stage", f"Staged, not written yet: {listed(transaction)}", payload, ["Conflict", "Transient"])
         child = Chain()
@@ -261,6 +278,7 @@ class Writer:
             "locks": tables,
             "connections": connections(self._job, steps),
             "reads": reads(self._job, step_values(steps)),
+            **({"row_stores": found} if (found := row_stores(self._job, steps, step_values(steps))) else {}),
         }
 
     def _decision(self, chain: Chain, decision: Decision) -> None:
@@ -340,7 +358,7 @@ class Writer:
         state = self._task(folder_of(step), describe(step), payload, errors_of(step))
         name = self._name(step.id)
         more: dict[str, State] = {}
-        if is_call(step) and not step.branches():
+        if goes_outside(step):
             waits = self._name(f"{step.id} waits as told")
             state["Catch"] = [
                 {
@@ -427,7 +445,9 @@ def errors_of(step: StepSpec) -> list[str]:
 def describe(step: StepSpec) -> str:
     """One line for the console."""
     fields = step.model_dump(by_alias=True)
-    about = next((str(fields[name]) for name in ("table", "path", "url", "if", "sql_file", "sql") if fields.get(name)), "")
+    about = next(
+        (str(fields[name]) for name in ("table", "path", "from", "url", "if", "sql_file", "sql") if fields.get(name)), ""
+    )
     method = f"{fields['method']} " if "method" in fields else ""
     text = f"{step.type}: {method}{' '.join(about.split())}".removesuffix(": ")
     return text.replace("${", "$ {")[:200]

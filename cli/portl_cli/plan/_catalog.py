@@ -9,7 +9,7 @@ from typing import Any
 from portl.connections import Connections, resolve
 from portl.errors import MissingVariable
 from portl.jobs import DATABASES, Job, is_store, used_databases
-from portl.stores import overridden
+from portl.stores import File, overridden
 
 
 class AnyColumns(dict[str, Any]):
@@ -63,6 +63,14 @@ class Catalogs:
         database.execute("SET default_transaction_read_only = on")
         return database
 
+    def file(self, address: str) -> File:
+        """A file of any of the job's stores.
+
+        Raises:
+            MissingVariable: what its store's connection names is not set.
+        """
+        return self._connections.file(address)
+
     def is_database(self, name: str) -> bool:
         """Whether a connection has tables to look at."""
         return self._specs[name].get("type") in DATABASES
@@ -75,9 +83,13 @@ class Catalogs:
 class PlanConnections(Connections):
     """A Task's connections while a plan is made: databases can be looked at, files can be read, nothing else can be opened."""
 
-    def __init__(self, specs: Mapping[str, Mapping[str, Any]], catalogs: Catalogs) -> None:
+    def __init__(self, specs: Mapping[str, Mapping[str, Any]], catalogs: Catalogs, made: Mapping[str, str]) -> None:
         super().__init__(specs)
-        self._catalogs = catalogs
+        self._catalogs, self._made = catalogs, made
+
+    def file(self, address: str) -> File:
+        """The file of an address; of one that the job would have made by now, what it would be a copy of."""
+        return self._catalogs.file(self._made[address]) if address in self._made else super().file(address)
 
     def get(self, name: str) -> Any:
         """The tables of a database, or a store.

@@ -13,11 +13,14 @@ from portl.errors import MissingVariable
 from portl.runs import (
     Begin,
     Commit,
+    CsvFiles,
     Decide,
     Executor,
+    FileIntent,
     Intent,
     KeepRecords,
     Ledger,
+    ListFiles,
     Lot,
     Noted,
     Prepared,
@@ -32,13 +35,13 @@ from portl.runs import (
     document,
     earlier_unit,
     outgoing_of,
-    read_records,
     switched_on,
     with_key,
 )
 from portl.stores import Store, open_store
 from portl.values import Unknown, revived, to_json
 from portl_cli.plan._catalog import Catalogs, PlanConnections, Unseen
+from portl_cli.plan._files import PlannedFiles
 from portl_cli.plan._notes import Notes
 from portl_cli.plan._staged import PlannedStage
 
@@ -110,7 +113,7 @@ class PlanEffects:
 
     def connections(self, specs: Mapping[str, Mapping[str, Any]]) -> Connections:
         """Connections that can be looked at only."""
-        return PlanConnections(specs, self._catalogs)
+        return PlanConnections(specs, self._catalogs, self._notes.made)
 
     def executor(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> Executor:
         """An executor that takes notes."""
@@ -145,6 +148,8 @@ class NotingExecutor:
             request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
         elif isinstance(intent, Statement):
             intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
+        if isinstance(intent, FileIntent):
+            intent = self._files(step_id).expanded(intent)
         found: dict[str, Any] = to_json(document(intent, step=step_id, record=record, outgoing=request))
         return found
 
@@ -191,47 +196,67 @@ class NotingExecutor:
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """What stands for the result."""
+        if isinstance(intent, FileIntent):
+            return self._on_files(prepared, intent, step_id, record)
         match intent:
             case Decide():
                 name = Unknown.named(f"{self._notes.name(step_id, record)}.branch")
                 return prepared.result(name if isinstance(intent.branch, Unknown) else intent.branch)
             case ReadRecords() if not isinstance(intent.path, Unknown):
-                try:
-                    return self._read(prepared, intent, step_id)
-                except MissingVariable:
-                    return self._listed(step_id)
+                return self._read(prepared, intent, step_id)
             case KeepRecords():
                 more = isinstance(intent.records, Unknown)
-                rows, total = self._keep(((0, each) for each in intent.records), step_id, more=more)
+                rows, total = self._keep(((0, each, "") for each in intent.records), step_id, more=more)
                 return {**prepared.result(rows), "count": total}
             case Statement() | ReadRecords() if _lists(intent, record):
                 return self._listed(step_id)
         return self._notes.result(step_id, record)
 
+    def _on_files(self, prepared: Prepared, intent: FileIntent, step_id: str, record: int | None) -> Any:
+        files = self._files(step_id)
+        if not isinstance(intent, ListFiles):
+            return files.do(intent, record)
+        if isinstance(intent.path, Unknown):
+            return self._listed(step_id)
+        try:
+            rows, total = self._keep(((0, each, "") for each in files.listed(intent)), step_id)
+        except MissingVariable:
+            return self._listed(step_id)
+        return {**prepared.result(rows), "count": total}
+
+    def _files(self, step_id: str) -> PlannedFiles:
+        return PlannedFiles(self._notes, self._connections, self._folder, self._run, step_id)
+
     def _read(self, prepared: Prepared, intent: ReadRecords, step_id: str) -> Any:
-        """The file is read to its end and checked as in a run; its first records are kept."""
-        columns, records = read_records(intent, self._connections)
-        rows, total = self._keep(records, step_id, str(intent.path))
-        return {**prepared.result((rows, columns)), "count": total}
+        """The files are read to their end and checked as in a run; the first records are kept."""
+        try:
+            files = CsvFiles(intent, self._connections)
+        except MissingVariable:
+            return self._listed(step_id)
+        names = files.addresses
+        one = names[0] if len(names) == 1 else ""
+        found = ((each.line, each.record, "" if one else names[each.file]) for each in files.records())
+        rows, total = self._keep(found, step_id, one)
+        return {**prepared.result((rows, files.columns)), "count": total}
 
     def _listed(self, step_id: str) -> Any:
         """Rows that only a call would give: those of the step's sample, else one that is unknown."""
         result = self._notes.result(step_id, None)
         given = result["rows"]
-        rows, _ = self._keep(((0, each) for each in given), step_id, more=isinstance(given, Unknown))
+        rows, _ = self._keep(((0, each, "") for each in given), step_id, more=isinstance(given, Unknown))
         more = result if isinstance(result, dict) else {"count": result["count"], "columns": result["columns"]}
         return {**more, "rows": {"$rows": rows.to_json()}}
 
     def _keep(
-        self, records: Iterator[tuple[int, Any]], step_id: str, file: str = "", *, more: bool = False
+        self, records: Iterator[tuple[int, Any, str]], step_id: str, file: str = "", *, more: bool = False
     ) -> tuple[Rows, int | Unknown]:
         """The first records as rows, and how many there are; ``more`` when only a call would tell."""
         writer = RowsWriter(self._folder, f"results/{step_id}.rows", self._chunk_size, file)
         total = 0
-        for line, record in records:
+        for line, record, name in records:
             total += 1
             if total <= self._notes.size:
-                writer.add(record, line)
+                writer.add(record, line, name)
         rows = writer.close()
         self._notes.counts[step_id] = -1 if more else total
         if more or total > rows.count:

@@ -21,7 +21,8 @@ class Notes:
     """The notes of one way through the machine.
 
     ``forced`` are the branches of conditionals outside a batch that only a call could decide. ``other_ways`` are still to be
-    walked: one for each such decision met, its other branch taken.
+    walked: one for each such decision met, its other branch taken. ``made`` are the files that would be there by now, each with
+    the one that it would be a copy of; ``gone`` those that would not be.
     """
 
     samples: Mapping[str, Any]
@@ -32,6 +33,8 @@ class Notes:
     counts: dict[str, int] = field(default_factory=dict)
     other_ways: list[dict[str, str]] = field(default_factory=list)
     staged: dict[str, set[int]] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, note: Note) -> None:

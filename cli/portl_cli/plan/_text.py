@@ -15,6 +15,8 @@ from portl_cli.plan._notes import Note
 from portl_cli.plan._shown import shown
 
 INDENT = "    "
+MOST_SHOWN = 20
+"""Files of one pattern that are written out."""
 Kind = Literal["title", "step", "sql", "text", "note"]
 
 
@@ -187,6 +189,57 @@ def _write(note: Note) -> Iterator[str]:
         yield f"  then {note['manifest']}, which names the files"
 
 
+def _copy(note: Note) -> Iterator[str]:
+    how = f"  (overwrite: {note['overwrite']}, verify: {note['verify']})"
+    if "files" not in note:
+        yield f"{note['kind']} {_address(note['from'])} to {_address(note['to'])}{how}"
+        return
+    yield f"{note['kind']} {note['from']}: {_files(note['files'])}{how}"
+    if not isinstance(note["files"], Unknown):
+        yield from (f"  {_address(each['from'])} to {_address(each['to'])}" for each in note["files"][:MOST_SHOWN])
+        yield from _others(note["files"])
+
+
+def _delete(note: Note) -> Iterator[str]:
+    more = ", with all that is in it" if note["recursive"] else ""
+    files = note.get("files")
+    yield f"delete {_address(note['path'])}{more}" + (f": {_files(files)}" if files is not None else "")
+    if files is not None and not isinstance(files, Unknown):
+        yield from (f"  {each}" for each in files[:MOST_SHOWN])
+        yield from _others(files)
+
+
+def _files(files: Any) -> str:
+    return str(files) if isinstance(files, Unknown) else f"{len(files):,} file{'' if len(files) == 1 else 's'}"
+
+
+def _others(files: Any) -> Iterator[str]:
+    if len(files) > MOST_SHOWN:
+        yield f"  and {len(files) - MOST_SHOWN:,} more"
+
+
+def _address(address: Any) -> str:
+    """An address as it is written; quoted where it has blanks."""
+    return shown(address) if isinstance(address, str) and any(each.isspace() for each in address) else str(address)
+
+
+def _list(note: Note) -> Iterator[str]:
+    yield f"lists {_address(note['path'])}" + (", with the folders in it" if note["recursive"] else "")
+
+
+def _look(note: Note) -> Iterator[str]:
+    yield f"looks at {_address(note['path'])}"
+
+
+def _sign(note: Note) -> Iterator[str]:
+    yield f"signs {note['method']} {_address(note['path'])} for {note['expires_s']:,} s"
+
+
+def _wait(note: Note) -> Iterator[str]:
+    how = f"the same for {note['stable_s']:g} s; looks every {note['every_s']:g} s, for {note['timeout_s']:g} s at most"
+    yield f"waits for {_address(note['path'])}: there, and {how}"
+
+
 _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "statement": _statement,
     "stage": _stage,
@@ -197,4 +250,11 @@ _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "when": _when,
     "decide": _decide,
     "dead_letter": _dead_letter,
+    "list": _list,
+    "copy": _copy,
+    "move": _copy,
+    "delete": _delete,
+    "look": _look,
+    "sign": _sign,
+    "wait": _wait,
 }

@@ -105,7 +105,7 @@ def _to(name: str) -> str:
 def _step(made: dict[str, Schema]) -> Schema:
     """A step: the keys of every step are described once, here; a type's own definition only says that they are known."""
     base = made.pop("StepSpec")
-    base["properties"].pop("timeout_s")  # of calls only, as J401 says
+    base["properties"].pop("timeout_s")  # of calls and waits only, as J401 says
     names = {kind: model.__name__ for kind, model in STEP_TYPES.items()}
     for kind, name in names.items():
         own = made[name]
@@ -113,7 +113,7 @@ def _step(made: dict[str, Schema]) -> Schema:
         own["properties"] = {key: key in shared or value for key, value in own["properties"].items()}
         own["required"] = [key for key in own["required"] if key not in shared]
         own["title"] = kind
-        if STEP_TYPES[kind].connects_to != "http":
+        if STEP_TYPES[kind].connects_to != "http" and not STEP_TYPES[kind].waits:
             own["properties"].pop("timeout_s")
     described = {**base["properties"], "type": _kinds("step", names, made)}
     return {**_chosen("step", names), "properties": described, "required": base["required"]}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
@@ -20,6 +21,7 @@ class Connections:
         self._specs = specs
         self._open: dict[str, Any] = {}
         self._resolved: dict[str, BaseModel] = {}
+        self._lock = threading.RLock()
         self.remaining: Callable[[], float] | None = None
         """Seconds until the function is stopped, which no attempt of a store goes beyond."""
 
@@ -30,9 +32,10 @@ class Connections:
             MissingVariable: what its spec names is not set.
             StepError: it cannot be opened.
         """
-        if name not in self._open:
-            self._open[name] = _open(name, self.spec(name), self.remaining)
-        return self._open[name]
+        with self._lock:  # records are under way together, and two stores of one name would not know that they are one
+            if name not in self._open:
+                self._open[name] = _open(name, self.spec(name), self.remaining)
+            return self._open[name]
 
     def spec(self, name: str) -> Any:
         """The connection's model, its variables and secrets resolved.

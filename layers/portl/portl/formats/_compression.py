@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from portl.errors import SetupError
+from portl.stores._zstd import zstd_compressor
 
 Compression = Literal["none", "gzip", "zstd"]
 GZIP = 16 + zlib.MAX_WBITS
@@ -30,20 +29,9 @@ def compressed(parts: Iterable[bytes], compression: Compression) -> Iterator[byt
     if compression == "none":
         yield from parts
         return
-    machine: _Compressor = zlib.compressobj(wbits=GZIP) if compression == "gzip" else _zstd().ZstdCompressor()
+    machine: _Compressor = zlib.compressobj(wbits=GZIP) if compression == "gzip" else zstd_compressor()
     for part in parts:
         made = machine.compress(part)
         if made:
             yield made
     yield machine.flush()
-
-
-def _zstd() -> Any:
-    """Python's own library where it has it (3.14, PEP 784), else its backport."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    hint = "pip install backports.zstd; on AWS it is part of the layer of stores (layers/files)"
-    raise SetupError("zstd cannot be written: Python before 3.14 needs the package backports.zstd", code="V141", hint=hint)

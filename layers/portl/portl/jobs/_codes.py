@@ -210,6 +210,13 @@ CODES: dict[str, Code] = {
         "Put a batch into each branch, or decide by an expression in one step: its path, its SQL.",
         "_rules/batches.py",
     ),
+    "J217": Code(
+        "a step cannot wait where it stands",
+        "While store.wait waits nothing runs: its state machine looks, waits and looks again. It cannot do so for every record "
+        "of a batch, nor while a transaction is open.",
+        "Put the step before the batch or the transaction; a pattern waits for all files that fit it.",
+        "_rules/waits.py",
+    ),
     "J301": Code(
         "a transaction would need two databases",
         "A transaction lives on one connection; two databases cannot commit as one.",

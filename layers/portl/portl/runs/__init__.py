@@ -2,12 +2,26 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
+from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
-from portl.runs._executor import outgoing_of, read_records
-from portl.runs._file_content import Content, Listed, listed
+from portl.runs._executor import outgoing_of
+from portl.runs._file_content import Content
+from portl.runs._file_intents import (
+    AwaitFiles,
+    CopyFile,
+    CopyFiles,
+    DeleteFiles,
+    FileIntent,
+    ListFiles,
+    LookAt,
+    Manner,
+    SignFile,
+)
+from portl.runs._file_waits import look_for
+from portl.runs._file_work import FileWork
 from portl.runs._folder import RunFolder
 from portl.runs._handler import handle
 from portl.runs._intents import (
@@ -41,6 +55,7 @@ from portl.runs._letters import (
     letters_name,
     read_letters,
 )
+from portl.runs._listed import Listed, listed
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
@@ -67,6 +82,7 @@ from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._unit_task import run_commit, run_transaction, single_step
 from portl.runs._units import REPLAYED, Unit, earlier_unit
+from portl.runs._wait_driver import run_wait
 
 __all__ = [
     "ENQUEUE",
@@ -91,13 +107,20 @@ __all__ = [
     "UNCHANGED",
     "UPDATED",
     "Again",
+    "AwaitFiles",
     "Begin",
     "CallKey",
     "Commit",
     "Content",
+    "CopyFile",
+    "CopyFiles",
+    "CsvFiles",
     "Decide",
+    "DeleteFiles",
     "Effects",
     "Executor",
+    "FileIntent",
+    "FileWork",
     "Intent",
     "Invocation",
     "KeepRecords",
@@ -105,10 +128,13 @@ __all__ = [
     "LambdaContext",
     "Ledger",
     "Letter",
+    "ListFiles",
     "Listed",
     "LiveEffects",
     "Load",
+    "LookAt",
     "Lot",
+    "Manner",
     "Merge",
     "Noted",
     "Prepared",
@@ -122,6 +148,7 @@ __all__ = [
     "RunFolder",
     "Scope",
     "SetAside",
+    "SignFile",
     "Stage",
     "Stageable",
     "Staged",
@@ -144,16 +171,17 @@ __all__ = [
     "letters_name",
     "listed",
     "log",
+    "look_for",
     "outgoing_of",
     "prepare_outbox",
     "read_base",
     "read_letters",
     "read_params",
-    "read_records",
     "run_commit",
     "run_stage",
     "run_step",
     "run_transaction",
+    "run_wait",
     "scaled",
     "set_chunk_aside",
     "single_step",

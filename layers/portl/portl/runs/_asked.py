@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from portl.runs._file_intents import CopyFile, DeleteFiles
 from portl.runs._fingerprint import call_print, record_print
 from portl.runs._intents import Intent, Invocation, Request
 from portl.runs._reuse import earlier_runs
-from portl.runs._rows import Rows, RowsReader
+from portl.runs._rows import Rows
 from portl.runs._task import Task
 
 
@@ -49,7 +50,7 @@ class Asked:
     def _moved_here(self) -> dict[str, list[str]]:
         """The keys of records of this chunk, and of those beside it, whose place another record has now, by their hash."""
         rows, chunk = cast("Rows", self._task.rows), self._task.chunk or 0
-        source = RowsReader(self._task.folder, rows)
+        source = self._task.source(rows)
         found: dict[str, list[str]] = {}
         for part in range(max(0, chunk - 1), chunk + 2):
             for place, (of, key) in self._earlier_of(part).items():
@@ -70,7 +71,7 @@ class Asked:
 
     def answer(self, idx: int, record: Any, intent: Intent, call: Callable[[Intent], Any]) -> Any:
         """The answer to a record's call: an earlier run's, when it asked the same; else what ``call`` gets."""
-        if not isinstance(intent, Request | Invocation):
+        if not isinstance(intent, Request | Invocation | CopyFile | DeleteFiles):
             return call(intent)
         asks = call_print(self._task, intent)
         if self._earlier.get(str(idx)) == asks and self._answers.get(idx) is not None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
+from portl.runs._csv_files import checksums, checksums_name
+from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
 from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
-from portl.runs._rows import digest_name
+from portl.runs._rows import digest_name, part_digests
 from portl.runs._task import Task
 from portl.runs._units import find_result
-from portl.values import kept, redact, to_json
+from portl.values import Unknown, kept, redact, to_json
 
-_MANNER = frozenset({"retry", "timeout_s", "concurrency"})
+_MANNER = frozenset({"retry", "timeout_s", "concurrency", "parallel"})
 """Fields of a step that say how it is done, not what."""
 _CONNECTION_MANNER = frozenset({"timeout_s", "connect_timeout_s", "max_connections"})
 _BRANCHES = ("then", "else")
@@ -59,22 +61,38 @@ def fingerprint(task: Task) -> str:
 
 def fingerprint_once(task: Task, intent: Intent | None) -> str:
     """The hash of a Task that is done once: of what it is about to do, None when its ``when`` leaves it out."""
+    file = None
+    if isinstance(intent, ReadRecords) and not isinstance(intent.path, Unknown):
+        file = checksums(intent, task.connections)
+    return _once(task, intent, file)
+
+
+def fingerprint_done(task: Task, intent: Intent | None) -> str:
+    """The same of a Task that has just been done: what it has read need not be read for it once more."""
+    file = None
+    if isinstance(intent, ReadRecords):
+        file = task.folder.find(checksums_name(str(task.step["id"])))
+    return _once(task, intent, file)
+
+
+def _once(task: Task, intent: Intent | None, file: Any) -> str:
     given = _given(intent) if intent else None
-    file: Any = None
-    if isinstance(intent, ReadRecords) and isinstance(intent.path, str):
-        file = task.connections.file(intent.path).checksum()
-    elif isinstance(intent, WriteFile):
+    if isinstance(intent, WriteFile):
         file = {name: _digest(task, name) for name in sorted({each for ids in task.reads.values() for each in ids})}
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 
-def call_print(task: Task, intent: Request | Invocation) -> str:
-    """The hash of what one call asks, and of whom."""
-    return _hash([redact(to_json(_given(intent))), _connection(task.connection_specs.get(intent.connection, {}))])
+def call_print(task: Task, intent: Request | Invocation | CopyFile | DeleteFiles) -> str:
+    """The hash of what one call asks, and of whom; of a change to files all the stores that it may lead to."""
+    given = redact(to_json(_given(intent)))
+    if isinstance(intent, CopyFile | DeleteFiles):
+        return _hash([given, {name: _connection(spec) for name, spec in task.connection_specs.items()}])
+    return _hash([given, _connection(task.connection_specs.get(intent.connection, {}))])
 
 
 def _given(intent: Intent) -> dict[str, Any]:
-    return {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
+    found = {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
+    return {name: asdict(value) if isinstance(value, Manner) else value for name, value in found.items()}
 
 
 def record_print(record: Any) -> str:
@@ -104,7 +122,7 @@ def _sources(task: Task) -> Iterator[list[Any]]:
     for group in task.groups:
         if group.rows is not None:
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
-            yield [group.rows.size, *(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl") for part in parts)]
+            yield [group.rows.size, *part_digests(task.folder, group.rows, parts)]
 
 
 def _aside(task: Task) -> Iterator[list[int]]:

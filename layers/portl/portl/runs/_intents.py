@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from portl.connections import Outgoing
 from portl.runs._file_content import Content
+from portl.runs._file_intents import FileIntent
 from portl.stores import Put
 from portl.values import Unknown
 
@@ -63,9 +64,12 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class ReadRecords:
-    """A file read into the run as rows. ``options`` are those of ``portl.stores.read_csv``."""
+    """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    path: str | Unknown
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    """
+
+    path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
 
 
@@ -166,7 +170,8 @@ class SetAside:
     message: str
 
 
-Intent = Statement | Request | Invocation | ReadRecords | KeepRecords | WriteFile | Decide
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | WriteFile | Decide
+Intent = PlainIntent | FileIntent
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 
@@ -186,6 +191,9 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
         sent = {name: getattr(outgoing, name) for name in _SENT}
         fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
         return {"step": step, "record": record, "kind": "request", **fields}
+    if isinstance(intent, FileIntent):
+        kind, fields = intent.told()
+        return {"step": step, "record": record, "kind": kind, **fields}
     kind, names = _FORMS[type(intent)]
     return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
 

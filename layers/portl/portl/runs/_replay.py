@@ -98,7 +98,7 @@ class UnitReplay:
         try:
             return doing.commit(self._begin(doing, rows, idx))
         except StepError as problem:
-            letter = doing.letter(problem, Addressed(self._task.source(rows), rows, self._run.run_id), idx)
+            letter = doing.letter(problem, Addressed(self._task.source(rows), self._run.run_id), idx)
             if letter is None:
                 raise
             at = str(letter["step"]), idx // rows.size

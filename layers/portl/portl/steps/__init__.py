@@ -22,6 +22,13 @@ NAMES = (
     "file.write",
     "lambda.invoke",
     "outbox.enqueue",
+    "store.copy",
+    "store.delete",
+    "store.exists",
+    "store.list",
+    "store.move",
+    "store.sign",
+    "store.wait",
 )
 
 

@@ -288,13 +288,15 @@ class Store:
         """Moves a file: in one step where the store has one, else a copy that is compared before the source goes."""
         if self.key(source) == self.key(target):
             return self._file(source, None)
-        moved = self._call(
-            "move", source, lambda: self.driver.rename(self.key(source), self.key(target), How(overwrite)), once=True
-        )
-        if not moved:
+        if not self.rename(source, target, overwrite=overwrite):
             self.copy(source, target, overwrite=overwrite)
             self.delete(source)
         return self._file(target, None)
+
+    def rename(self, source: str, target: str, *, overwrite: bool = False) -> bool:
+        """Moves a file in one step, or answers False where the store has no such step. Raises AlreadyExists."""
+        one, other = self.key(source), self.key(target)
+        return self._call("move", source, lambda: self.driver.rename(one, other, How(overwrite)), once=True)
 
     def sign(self, path: str, *, method: str = "GET", expires: timedelta = timedelta(hours=1)) -> str:
         """An address that reads (GET) or writes (PUT) the file without credentials, for a while. It is a secret."""

@@ -28,6 +28,7 @@ from portl.jobs._rules.staging import staging_can_be_done
 from portl.jobs._rules.steps import steps_agree_with_themselves
 from portl.jobs._rules.transactions import transactions_hold
 from portl.jobs._rules.unsupported import this_version_can_do_it
+from portl.jobs._rules.waits import waits_stand_by_themselves
 
 RULES: tuple[Callable[[Check], None], ...] = (
     names_are_free,
@@ -53,6 +54,7 @@ RULES: tuple[Callable[[Check], None], ...] = (
     this_version_can_do_it,
     transactions_hold,
     staging_can_be_done,
+    waits_stand_by_themselves,
 )
 
 __all__ = ["RULES", "Check"]

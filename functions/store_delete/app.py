@@ -1,0 +1,14 @@
+"""The function of ``store.delete`` steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from portl.runs import LambdaContext, handle
+from portl.steps.store_delete import STEP
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> Any:
+    """See portl.steps.store_delete."""
+    return handle(STEP, event, context)

@@ -1,0 +1,106 @@
+"""What ``store.copy`` and ``store.move`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from portl.connections import Connections
+from portl.jobs import StepSpec
+from portl.runs import CopyFile, CopyFiles, Manner, Scope
+from portl.steps._looking import no_pattern_in_a_batch
+from portl.stores import Overwrite, Verify, is_pattern, name_parts
+from portl.values import Unknown, as_string, compile_value, text_with
+
+FILE = "file"
+"""What ``to`` calls the file that a pattern has found."""
+AT_ONCE = 4
+
+
+class TransferSpec(StepSpec):
+    """The fields of a step that brings files from one place to another."""
+
+    source: str = Field(
+        alias="from", description="The file: store:path, s3://bucket/key, a path; without a batch also a pattern."
+    )
+    to: str = Field(description="Where it goes; behind a / the file keeps its name. A pattern's files are called file here.")
+    overwrite: Overwrite = Field(
+        default="fail",
+        description="What becomes of another content that is there: fail, skip, replace, if_newer (by time), if_different.",
+    )
+    verify: Verify = Field(
+        default="checksum", description="How the copy is compared: its size, a checksum of the store's, or read back in full."
+    )
+    parallel: int | None = Field(
+        default=None, ge=1, le=32, description="Files under way together; in a batch 8, of a pattern 4 when not told."
+    )
+
+    files: ClassVar[Literal["none", "read", "changed"]] = "changed"
+
+    def addresses(self) -> Iterator[str]:
+        """See StepSpec."""
+        yield self.source
+        yield self.to
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """See StepSpec."""
+        yield from super().expressions()
+        yield ("from",), self.source
+        yield ("to",), self.to
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """See StepSpec."""
+        yield "to", FILE
+
+    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        """In a batch a record is one file."""
+        yield from no_pattern_in_a_batch(self, "from", self.source)
+
+
+class Transferring:
+    """A copy or a move made ready."""
+
+    moves: ClassVar[bool] = False
+    done: ClassVar[str] = "copied"
+
+    def __init__(self, spec: TransferSpec, _: Connections) -> None:
+        self._spec = spec
+        self._from, self._to = compile_value(spec.source), compile_value(spec.to)
+        self._manner = Manner(spec.overwrite, spec.verify, self.moves)
+
+    def plan(self, scope: Scope) -> CopyFile | CopyFiles:
+        """The file to copy, or the files of a pattern. In a batch every address is one file's, whatever its name looks like."""
+        source = as_string(self._from.render(scope))
+        if self._per_record(scope) or isinstance(source, Unknown) or not is_pattern(source):
+            return self._one(source, scope)
+        target = self._target({**scope, FILE: Unknown.named(FILE)}, Unknown.named(f"{FILE}.name"))
+        return CopyFiles(source, target, self._manner, lambda record: self._each(record, scope), self._spec.parallel or AT_ONCE)
+
+    def _each(self, record: Mapping[str, Any], scope: Scope) -> str | Unknown:
+        return self._target({**scope, FILE: record}, record["name"])
+
+    def _one(self, source: str | Unknown, scope: Scope) -> CopyFile:
+        file = source if isinstance(source, Unknown) else name_parts(source)
+        target = self._target(scope if self._per_record(scope) else {**scope, FILE: file}, file["name"])
+        return CopyFile(source, target, self._manner)
+
+    def _per_record(self, scope: Scope) -> bool:
+        return self._spec.batch is not None or "idx" in scope
+
+    def _target(self, scope: Scope, name: str | Unknown) -> str | Unknown:
+        """The address it goes to; in a folder it keeps its name."""
+        target = as_string(self._to.render(scope))
+        return text_with([target, name]) if str(target).endswith(("/", ":")) else target
+
+    def result(self, answer: Any) -> Any:
+        """``{path, size, checksum, action}`` of one file, ``{count, bytes, …}`` of a pattern's."""
+        return answer
+
+    def outcome(self, result: Any) -> str:
+        """What became of it; of a pattern's files what became of most that were not left as they were."""
+        if "action" in result:
+            return str(result["action"])
+        word = next((name for name in (self.done, "unchanged", "skipped") if result[name]), self.done)
+        return f"{word}:{result[word]}"

@@ -1,0 +1,97 @@
+"""The files that an address means: those of a pattern, or those in a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from portl.errors import StoreError
+from portl.stores._addresses import parse_address
+from portl.stores._entries import Entry
+from portl.stores._files import File
+from portl.stores._globs import Pattern
+from portl.stores._saying import said_of
+from portl.stores._store import Store
+
+_SPECIAL = re.compile(r"[*?\[{]")
+At = Callable[[str], File]
+"""Finds the file of an address, as ``Files.at``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that was found, and the address by which it can be asked for again."""
+
+    address: str
+    entry: Entry
+
+    def record(self) -> dict[str, Any]:
+        """``{path, name, stem, suffix, folder, size, modified, etag, version}``.
+
+        ``path`` is the address, ``folder`` the path of its folder without the store, ``modified`` as ISO 8601.
+        """
+        return {**name_parts(self.address), **facts(self.entry)}
+
+
+def name_parts(address: str) -> dict[str, str]:
+    """What an address says by itself of a file: ``{path, name, stem, suffix, folder}``, as a record of ``Found`` has them."""
+    folder, _, name = _split(address)[1].rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    parts = {"stem": stem, "suffix": dot + suffix} if stem else {"stem": name, "suffix": ""}
+    return {"path": address, "name": name, **parts, "folder": folder}
+
+
+def facts(entry: Entry) -> dict[str, Any]:
+    """What a store says of a file: ``{size, modified, etag, version}``."""
+    modified = entry.modified.isoformat() if entry.modified else None
+    return {"size": entry.size, "modified": modified, "etag": entry.etag, "version": entry.version}
+
+
+def is_pattern(address: str) -> bool:
+    """Whether an address means the files that fit it: it has one of ``* ? [ {``; ``[*]`` is a ``*`` of its own."""
+    return _SPECIAL.search(_split(address)[1]) is not None
+
+
+def found_files(at: At, address: str, *, recursive: bool = False) -> Iterator[Found]:
+    """The files of a pattern, or of a folder, ordered by the bytes of their paths; nothing where there is no such folder.
+
+    Raises:
+        InvalidPath, ConfigError: it is no address, or there is no such store; StoreError: the store failed.
+    """
+    try:
+        store, prefix, inside = _below(at, address)
+        entries = store.glob(inside) if is_pattern(address) else store.list(inside, recursive=recursive)
+        for entry in entries:
+            if entry.kind == "file":
+                yield Found(prefix + entry.path, entry)
+    except StoreError as problem:
+        raise said_of(problem, address) from None
+
+
+def fits(pattern: str, address: str) -> bool:
+    """Whether a pattern, itself an address, means the file of an address."""
+    (ours, wanted), (theirs, path) = _split(pattern), _split(address)
+    return ours == theirs and Pattern(wanted).fits(path)
+
+
+def _split(address: str) -> tuple[str, str]:
+    """What names the store, and the path in it; of a file of this machine nothing, and the whole path."""
+    found = parse_address(address)
+    if found.store or found.bucket:
+        return address[: len(address) - len(found.path)], found.path
+    return "", address
+
+
+def _below(at: At, address: str) -> tuple[Store, str, str]:
+    """The store, what stands before its paths in an address, and the pattern or folder inside it.
+
+    Of this machine's files the store is the last folder that is plain.
+    """
+    prefix, path = _split(address)
+    if prefix:
+        return at(address).store, prefix, path if is_pattern(address) else path.rstrip("/")
+    plain = _SPECIAL.split(path, maxsplit=1)[0].rpartition("/")[0] if is_pattern(address) else path.rstrip("/")
+    root = f"{plain}/" if plain or path.startswith("/") else ""
+    return at(f"{root}_").store, root, path[len(root) :] if is_pattern(address) else ""

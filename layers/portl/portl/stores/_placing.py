@@ -1,0 +1,147 @@
+"""A file put in its place beside what may be there already: what is done hangs on what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from portl.errors import AlreadyExists, IsFolder, StoreError
+from portl.stores._entries import Entry
+from portl.stores._files import File
+from portl.stores._saying import said, said_of
+from portl.stores._transfer import Verify, content_hash, transfer
+
+Overwrite = Literal["fail", "skip", "replace", "if_newer", "if_different"]
+"""What becomes of a target that is there. Whatever is said, one with the same content counts as done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done: ``copy`` (over what is there, when ``overwrite``), nothing (``skip``), or it is there (``same``)."""
+
+    what: Literal["copy", "skip", "same"]
+    overwrite: bool = False
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What came of it: ``size`` in bytes, ``checksum`` as ``algorithm:hexadecimal``."""
+
+    action: Literal["copied", "skipped", "unchanged"]
+    size: int
+    checksum: str | None
+
+
+def place(source: File, target: File, *, overwrite: Overwrite = "fail", verify: Verify = "checksum") -> Placed:
+    """Copies a file to its place, whole or not at all.
+
+    Raises:
+        AlreadyExists: another content is there, and ``fail`` was said.
+        NotFound, IsFolder, Changed, ChecksumMismatch: as ``transfer``.
+    """
+    with told_of(source, target):
+        entry = look(source)
+        if same_file(source, target):
+            return Placed("unchanged", entry.size, entry.checksum)
+        while True:
+            found = decide(source, entry, target, overwrite)
+            if found.what != "copy":
+                return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
+            try:
+                made = transfer(source.store, source.path, target.store, target.path, overwrite=found.overwrite, verify=verify)
+            except AlreadyExists:
+                if target.store.stat(target.path, missing_ok=True) is None:
+                    raise
+                continue  # somebody was quicker: what is there now decides
+            return Placed("copied", made.size, made.checksum)
+
+
+def look(file: File) -> Entry:
+    """What a file is.
+
+    Raises:
+        NotFound, IsFolder.
+    """
+    entry = file.store.stat(file.path)
+    if entry is None or entry.kind == "folder":
+        raise said_of_file(IsFolder, file, "stat")
+    return entry
+
+
+def decide(source: File, entry: Entry, target: File, overwrite: Overwrite, *, content_counts: bool = False) -> Decision:
+    """What is to be done with a target; ``content_counts``: the same content is found out even where it is to be skipped.
+
+    Raises:
+        AlreadyExists: another content is there, and ``fail`` was said; IsFolder: a folder is.
+    """
+    if overwrite == "replace":
+        return Decision("copy", overwrite=True)
+    there = target.store.stat(target.path, missing_ok=True)
+    if there is None:
+        return Decision("copy")
+    if there.kind == "folder":
+        raise said_of_file(IsFolder, target, "copy")
+    if overwrite in ("fail", "if_different") or content_counts:
+        same = same_content(source, entry, target, there)
+        if same:
+            return Decision("same", checksum=same)
+    if overwrite == "fail":
+        raise said_of_file(AlreadyExists, target, "copy")
+    if overwrite == "if_different" or (overwrite == "if_newer" and _is_newer(entry, there)):
+        return Decision("copy", overwrite=True)
+    return Decision("skip", checksum=there.checksum)
+
+
+def same_content(source: File, entry: Entry, target: File, there: Entry) -> str | None:
+    """The hash that both have, or None: sizes are compared, then what the stores tell, and only then what they hold."""
+    if entry.size != there.size:
+        return None
+    one, other = entry.checksum, there.checksum
+    if one and other and one.partition(":")[0] == other.partition(":")[0]:
+        return one if one == other else None
+    one = content_hash(source.store, source.path, etag=entry.etag)
+    return one if one == content_hash(target.store, target.path, etag=there.etag) else None
+
+
+def same_file(one: File, other: File) -> bool:
+    """Whether two files are one, though two stores may lead there: what is there must not be removed as its own copy."""
+    if one.store.driver is other.store.driver:
+        return one.store.key(one.path) == other.store.key(other.path)
+    mine, theirs = one.store.driver, other.store.driver
+    # what is behind the second blank of a place is a key: two keys may lead to one bucket
+    same_place = mine.place.split(" ")[:2] == theirs.place.split(" ")[:2]
+    return type(mine) is type(theirs) and same_place and _whole(one) == _whole(other)
+
+
+def _whole(file: File) -> str:
+    path = f"{file.store.driver.name.rstrip('/')}/{file.store.key(file.path)}"
+    if file.store.driver.place == "local":
+        folder, name = os.path.split(path)
+        return str(Path(folder).resolve() / name)
+    return path
+
+
+def _is_newer(entry: Entry, there: Entry) -> bool:
+    return entry.modified is None or there.modified is None or entry.modified > there.modified
+
+
+def said_of_file(kind: type[StoreError], file: File, operation: str) -> StoreError:
+    """The error of a kind about a file, by its address."""
+    return said_of(said(kind, file.path, file.store.name, operation, None), file.address)
+
+
+@contextmanager
+def told_of(*files: File) -> Iterator[None]:
+    """What goes wrong is told of the addresses by which the files were named."""
+    try:
+        yield
+    except StoreError as problem:
+        for file in files:
+            if problem.path == file.path and problem.store in ("", file.store.name):
+                raise said_of(problem, file.address) from problem.__cause__
+        raise
