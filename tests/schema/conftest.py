@@ -127,6 +127,19 @@ steps:
     concurrency: 2
   - {id: text, type: api.call, url: "https://example.org", body: text}
   - {id: form, type: api.call, path: /y, form: {a: 1}}
+  - id: written
+    type: file.write
+    path: "lake:out/{{ part }}.csv.zst"
+    rows: "{{ steps.read_csv.rows }}"
+    format: csv
+    columns: {code: "{{ row.code }}", plain: 5}
+    dialect: {delimiter: ";", quote: "'", header: true}
+    compression: zstd
+    parts: {records: 1000, manifest: "lake:out/manifest.json"}
+    overwrite: if_different
+    content_type: text/csv
+  - {id: page, type: file.write, path: o.txt, rows: [{a: 1}], format: text, template: "{{ row.a }}", header: h, footer: f}
+  - {id: names, type: file.write, path: o.json, rows: [{a: 1}], format: json, columns: [a]}
 triggers: []
 """
 

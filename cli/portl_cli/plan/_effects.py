@@ -260,7 +260,7 @@ class NotingExecutor:
         rows = writer.close()
         self._notes.counts[step_id] = -1 if more else total
         if more or total > rows.count:
-            rows = replace(rows, begins=f"{self._notes.name(step_id, None)}.rows")
+            rows = replace(rows, begins=f"{self._notes.name(step_id, None)}.rows", of="" if more else total)
         return rows, Unknown.named(f"{self._notes.name(step_id, None)}.count") if more else total
 
 

@@ -108,6 +108,8 @@ class StepSpec(Strict):
     shape: ClassVar[ResultShape] = ResultShape()
     files: ClassVar[Literal["none", "read", "changed"]] = "none"
     """What the step does with files of stores: a change is an effect outside, as a call is, that no transaction takes back."""
+    once: ClassVar[bool] = False
+    """Whether the step itself goes over records that it names, so that it takes no batch."""
     waits: ClassVar[bool] = False
     """Whether the step is done again and again until something is so, its state machine waiting in between."""
 

@@ -8,6 +8,7 @@ from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effe
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
 from portl.runs._executor import outgoing_of
+from portl.runs._file_content import Content
 from portl.runs._file_intents import (
     AwaitFiles,
     CopyFile,
@@ -39,6 +40,7 @@ from portl.runs._intents import (
     SetAside,
     Stage,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -53,6 +55,7 @@ from portl.runs._letters import (
     letters_name,
     read_letters,
 )
+from portl.runs._listed import Listed, listed
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
@@ -108,6 +111,7 @@ __all__ = [
     "Begin",
     "CallKey",
     "Commit",
+    "Content",
     "CopyFile",
     "CopyFiles",
     "CsvFiles",
@@ -125,6 +129,7 @@ __all__ = [
     "Ledger",
     "Letter",
     "ListFiles",
+    "Listed",
     "LiveEffects",
     "Load",
     "LookAt",
@@ -152,6 +157,7 @@ __all__ = [
     "StepType",
     "Task",
     "Unit",
+    "WriteFile",
     "base_params",
     "check_key",
     "chunk_letters",
@@ -163,6 +169,7 @@ __all__ = [
     "keep_settled",
     "keep_specs",
     "letters_name",
+    "listed",
     "log",
     "look_for",
     "outgoing_of",

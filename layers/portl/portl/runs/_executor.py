@@ -17,6 +17,7 @@ from portl.runs._events import log
 from portl.runs._file_intents import AwaitFiles, FileIntent, ListFiles
 from portl.runs._file_waits import has_looked
 from portl.runs._file_work import FileWork
+from portl.runs._file_writing import FilesWritten, write_file
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
     Begin,
@@ -30,6 +31,7 @@ from portl.runs._intents import (
     ReadRecords,
     Request,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -152,8 +154,11 @@ class LiveExecutor:
                 return self._read(intent, step_id)
             case KeepRecords():
                 return self._keep(list(intent.records), step_id)
-            case Decide():
-                return intent.branch
+            case WriteFile() | Decide():
+                return intent.branch if isinstance(intent, Decide) else self._write(intent, step_id)
+
+    def _write(self, intent: WriteFile, step_id: str) -> FilesWritten:
+        return write_file(intent, self._connections, Progress([step_id], None, None))
 
     def _on_files(self, intent: FileIntent, step_id: str) -> Any:
         work = self._files(step_id)

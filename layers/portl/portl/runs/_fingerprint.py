@@ -14,7 +14,7 @@ from typing import Any
 
 from portl.runs._csv_files import checksums, checksums_name
 from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
-from portl.runs._intents import Intent, Invocation, ReadRecords, Request
+from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
 from portl.runs._rows import digest_name, part_digests
@@ -77,6 +77,8 @@ def fingerprint_done(task: Task, intent: Intent | None) -> str:
 
 def _once(task: Task, intent: Intent | None, file: Any) -> str:
     given = _given(intent) if intent else None
+    if isinstance(intent, WriteFile):
+        file = {name: _digest(task, name) for name in sorted({each for ids in task.reads.values() for each in ids})}
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.runs._file_content import Content
 from portl.runs._file_intents import FileIntent
+from portl.stores import Put
 from portl.values import Unknown
 
 
@@ -76,6 +78,26 @@ class KeepRecords:
     """A list of records, already at hand, put into the run as rows."""
 
     records: list[Any] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A list of records becomes a file, or several of at most ``parts`` records each and a manifest of them.
+
+    ``first`` are the first records as they are written, ``path`` is the file, or the first one. ``content`` makes the bytes.
+    """
+
+    path: str | Unknown
+    format: str
+    columns: tuple[str, ...] | Unknown | None
+    count: int | Unknown
+    first: tuple[Any, ...] | Unknown
+    compression: str
+    overwrite: Put
+    content_type: str
+    parts: int | None
+    manifest: str | Unknown | None
+    content: Content = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +170,7 @@ class SetAside:
     message: str
 
 
-PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | WriteFile | Decide
 Intent = PlainIntent | FileIntent
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
@@ -181,6 +203,7 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     Invocation: ("invocation", ("connection", "event", "payload")),
     ReadRecords: ("read", ("path",)),
     KeepRecords: ("keep", ()),
+    WriteFile: ("write", ("path", "format", "columns", "count", "first", "compression", "overwrite", "parts", "manifest")),
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
     Stage: ("stage", ("connection", "table", "columns", "params")),

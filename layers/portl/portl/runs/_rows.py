@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from portl.errors import Place, RunError
 from portl.runs._csv_files import CsvFiles, Taken
@@ -36,6 +36,8 @@ class Rows:
     file: str = ""
     begins: str = ""
     """In a plan, where only the beginning of the list is kept: how the whole list is called."""
+    of: int | Literal[""] = ""
+    """Beside ``begins``: how many records the whole list has, where the plan knows."""
     pick: str = ""
     """In a replay, where some records are done: the file that names them; ``chunks`` are then the parts that hold them."""
     ranges: bool = False
@@ -215,6 +217,12 @@ class RowsReader:
         """Refuses with Uncertain what needs the whole list, where a plan keeps its beginning only."""
         if self.rows.begins:
             known(Unknown.named(self.rows.begins))
+
+    def total(self) -> int | Unknown:
+        """How many records the list has; in a plan only a call may know."""
+        if not self.rows.begins:
+            return self.rows.count
+        return Unknown.named(f"{self.rows.begins} | length") if self.rows.of == "" else self.rows.of
 
     def __iter__(self) -> Iterator[Any]:
         self._all()

@@ -35,6 +35,7 @@ from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
 from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, same_file, told_of
 from portl.stores._progress import OnProgress, Progress
+from portl.stores._putting import Made, Put, put_made
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
 from portl.stores._sftp import SftpDriver
@@ -70,6 +71,7 @@ __all__ = [
     "IsFolder",
     "LocalDriver",
     "LocalSpec",
+    "Made",
     "MemoryDriver",
     "NotAFolder",
     "NotFound",
@@ -79,6 +81,7 @@ __all__ = [
     "PermissionDenied",
     "Placed",
     "Progress",
+    "Put",
     "RetryPolicy",
     "S3Driver",
     "S3Spec",
@@ -114,6 +117,7 @@ __all__ = [
     "parse_address",
     "place",
     "prefix_of",
+    "put_made",
     "read_csv",
     "said_of_file",
     "same_file",

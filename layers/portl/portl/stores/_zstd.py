@@ -17,7 +17,7 @@ def _library() -> Any:
         except ImportError:
             continue
     hint = "pip install backports.zstd; on AWS it is part of the layer of stores (layers/files)"
-    raise SetupError("zstd cannot be read: Python before 3.14 needs the package backports.zstd", code="V141", hint=hint)
+    raise SetupError("zstd cannot be used: Python before 3.14 needs the package backports.zstd", code="V141", hint=hint)
 
 
 class Zstd:
@@ -49,3 +49,8 @@ class Zstd:
 def damage() -> tuple[type[BaseException], ...]:
     """What the library raises when a frame is broken."""
     return (_library().ZstdError, EOFError)
+
+
+def zstd_compressor() -> Any:
+    """What makes one frame of what it is given: ``compress(data)``, then ``flush()``. Raises SetupError, V141."""
+    return _library().ZstdCompressor()
