@@ -6,7 +6,6 @@ import fcntl
 import secrets
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pg8000.native import Connection
 
+import node_tools
 from portl.connections._postgres import parse_url
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 
@@ -25,8 +25,6 @@ settings.load_profile("portl")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
-WANTED = ROOT / "tests" / "node"
-INSTALLED = ROOT / ".cache" / "node"
 ENDS_AND_EMPTIES = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
     """DO $$ DECLARE own text; BEGIN
@@ -95,26 +93,5 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """The tools of tests/node, installed once into a folder that git does not see; skips where that cannot be done."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    (INSTALLED / ".gitignore").write_text("*\n")
-    with (INSTALLED / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install()
-    return INSTALLED / "node_modules"
-
-
-def _install() -> None:
-    wanted = (WANTED / "package-lock.json").read_text()
-    done = INSTALLED / "installed.json"
-    if done.exists() and done.read_text() == wanted:
-        return
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(WANTED / name, INSTALLED / name)
-    result = subprocess.run(["npm", "ci"], cwd=INSTALLED, capture_output=True, text=True, timeout=120, check=False)
-    if result.returncode != 0:
-        pytest.skip(f"npm ci failed: {result.stderr.strip().splitlines()[-1:]}")
-    done.write_text(wanted)
+    """The tools of tests/node; skips where they cannot be installed."""
+    return node_tools.node_modules()

@@ -13,12 +13,13 @@ from portl.steps import NAMES
 from portl_cli.engine import load_template
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("boto3", "httpx", "pg8000", "yaml")
+HEAVY = ("backports.zstd", "boto3", "httpx", "pg8000", "xlsxwriter", "yaml")
 ALLOWED = {
     "api_call": set(),
     "batch_items": set(),
     "conditional": set(),
     "csv_read": set(),
+    "file_write": set(),
     "lambda_invoke": set(),
     "db_upsert": set(),
     "db_transaction": set(),

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Run a job on this machine.",
     "runs": "Look at the runs of this machine.",
     "schema": "Print the JSON Schema of a job, for editors.",
+    "store": "List, copy, move, remove and check files in stores.",
 }
 
 

@@ -56,8 +56,8 @@ def example(text: str) -> list[list[str]]:
 
 
 def expanded(folder: Path, word: str) -> list[str]:
-    """What a shell makes of a word with a star."""
-    return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
+    """What a shell makes of a word with a star; one that fits nothing stays."""
+    return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) or [word] if "*" in word else [word]
 
 
 @pytest.fixture
@@ -95,6 +95,16 @@ def queue(folder: Path, query: Any, **variables: str) -> None:
     query("UPDATE portl_outbox SET id = 17, state = 'dead'")
 
 
+def fill_stores(folder: Path) -> None:
+    """Two stores beside the project, the first with files."""
+    text = "connections:\n  lake: {type: local, root: lake}\n  archive: {type: local, root: archive}\n"
+    (folder / "stores.yaml").write_text(text, "utf-8")
+    (folder / "archive").mkdir()
+    (folder / "lake" / "2026").mkdir(parents=True)
+    for name in ("resources.csv", "half.tmp"):
+        shutil.copy(folder / "resources.csv", folder / "lake" / "2026" / name)
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("path", [(), *ALL], ids=lambda path: " ".join(path) or "portl")
 def test_the_example_of_every_help_does_what_it_says(
@@ -104,6 +114,8 @@ def test_the_example_of_every_help_does_what_it_says(
     if path[:1] == ("outbox",):
         variables = {"PG_URL": request.getfixturevalue("postgres_url"), "NOTIFY_URL": request.getfixturevalue("peer").url}
         queue(scratch, request.getfixturevalue("query"), **variables)
+    if path[:1] == ("store",):
+        fill_stores(scratch)
     shown = portl(scratch, *path, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert portl(scratch, *path, "-h").out == shown.out

@@ -84,6 +84,21 @@ def test_what_fails_again_stays_open_writes_nothing_and_keeps_nobody_else_back(p
     assert (poisoned.ran.letters, [code for code, _ in query(U)]) == ([], [*"abcdefghi"])
 
 
+def test_a_record_that_fails_again_before_a_unit_is_not_taken_for_done_by_it(poisoned: Poisoned, query: Any, api: Api) -> None:
+    """The function still refuses the third record when it is replayed first: nothing may say that its rows are written."""
+    query("ALTER TABLE u DROP CONSTRAINT never_e")
+    for _ in range(2):
+        ended = poisoned.replay("--all-failed")
+        assert (ended.code, "answered as before" in ended.out) == (0, False), ended.out
+        assert [letter["record"] for letter in poisoned.ran.letters] == [2]
+    poisoned.poison.unlink()
+    ended = poisoned.replay("--all-failed")
+    assert (ended.code, poisoned.ran.letters) == (0, []), ended.err
+    codes = [*"abcdefghi"]
+    assert rows(query) == ([(code, 2 * at) for at, code in enumerate(codes, 1)], [(code, code) for code in codes])
+    assert sorted(path for path, status, _ in api.calls if status == 200) == [f"/tell/{code}" for code in codes]
+
+
 def test_a_record_is_not_replayed_from_behind_the_step_that_kept_it_aside(poisoned: Poisoned) -> None:
     refused = poisoned.replay("--step", "tell", "--item", "3")
     assert (refused.code, "replay it with --step double" in refused.err) == (2, True), refused.err

@@ -117,7 +117,7 @@ def test_what_the_step_had_finished_begins_again_behind_it(folder: RunFolder) ->
 def test_letters_that_were_there_stay_as_they_are(folder: RunFolder) -> None:
     given = task(folder, 8, after=("before",), **TIMED_OUT)
     assert given.rows is not None
-    addressed = Addressed(RowsReader(folder, given.rows), given.rows, "r")
+    addressed = Addressed(RowsReader(folder, given.rows), "r")
     refused = HttpError("422", code="H101")
     keep_letters(folder, "before", 1, [addressed.letter(refused, step="before", record=4, **{"from": "before"})])
     keep_letters(folder, "tell", 1, [addressed.letter(refused, step="tell", record=5, **{"from": "tell"})])

@@ -45,6 +45,14 @@ connections:
     root: out
     max_connections: 2
     keepalive_s: 10
+  vault:
+    type: azure
+    account: vaulted
+    container: in
+    prefix: raw
+    endpoint: http://127.0.0.1:10000/vaulted
+    account_key: "${secret:vault/key}"
+    sas_token: "${secret:vault/sas}"
 profiles:
   local: {lake: {type: local, root: lake}}
 transaction: {scope: db, connection: pg, external: inline, staging: false}
@@ -57,6 +65,11 @@ steps:
     types: {count: int}
     encoding: utf-8
     max_record_bytes: 1000
+    compression: zip
+    member: in.csv
+    file_column: file
+    allow_empty: true
+    ranges: never
   - id: enrich
     type: lambda.invoke
     connection: fn
@@ -128,6 +141,19 @@ steps:
   - {id: clean, type: store.delete, path: "lake:tmp", recursive: true, missing_ok: false}
   - {id: text, type: api.call, url: "https://example.org", body: text}
   - {id: form, type: api.call, path: /y, form: {a: 1}}
+  - id: written
+    type: file.write
+    path: "lake:out/{{ part }}.csv.zst"
+    rows: "{{ steps.read_csv.rows }}"
+    format: csv
+    columns: {code: "{{ row.code }}", plain: 5}
+    dialect: {delimiter: ";", quote: "'", header: true}
+    compression: zstd
+    parts: {records: 1000, manifest: "lake:out/manifest.json"}
+    overwrite: if_different
+    content_type: text/csv
+  - {id: page, type: file.write, path: o.txt, rows: [{a: 1}], format: text, template: "{{ row.a }}", header: h, footer: f}
+  - {id: names, type: file.write, path: o.json, rows: [{a: 1}], format: json, columns: [a]}
 triggers: []
 """
 

@@ -1,15 +1,22 @@
-"""The stores that the contract is held to, by name. A driver of one's own joins with a line here."""
+"""The stores that the contract is held to, by name.
+
+``PORTL_STORE_BACKEND=package.module:name`` holds another one to it instead: what is named gets a folder of the test's own and
+answers the driver of an empty store. Several are separated by commas. See docs/writing-a-store-driver.md.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
-from portl.stores import Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
+from portl.stores import AzureDriver, AzureSpec, Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
+from stores.azurite import ACCOUNT, KEY, Azurite, start_azurite
 from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
 
 
@@ -50,10 +57,32 @@ def sftp_spec(server: SftpServer | None = None, **more: object) -> SftpSpec:
     return SftpSpec.model_validate({"root": f"/r{secrets.token_hex(6)}", **given, **more})
 
 
+@cache
+def azurite() -> Azurite:
+    """A server of Azure's Blob protocol for as long as the tests run."""
+    return start_azurite()
+
+
+def azure_spec(**more: object) -> AzureSpec:
+    """A container of its own, made now."""
+    container = f"c{secrets.token_hex(8)}"
+    azurite().make_container(container)
+    given = {"account": ACCOUNT, "container": container, "endpoint": azurite().endpoint, "account_key": KEY}
+    return AzureSpec.model_validate({**given, **more})
+
+
 BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "local": lambda folder: LocalDriver(folder / "store"),
     "memory": lambda _: MemoryDriver(),
     "s3": lambda _: S3Driver(s3_spec()),
     "sftp": lambda _: SftpDriver(sftp_spec()),
+    "azure": lambda _: AzureDriver(azure_spec()),
+    "azure-prefix": lambda _: AzureDriver(azure_spec(prefix="below/here")),
     "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }
+TESTED = tuple(BACKENDS)
+"""Those that the suites run on. Some tests need another store beside the one they test."""
+
+if own := os.environ.get("PORTL_STORE_BACKEND"):
+    TESTED = tuple(own.split(","))
+    BACKENDS |= {each: getattr(import_module(each.partition(":")[0]), each.partition(":")[2]) for each in TESTED}

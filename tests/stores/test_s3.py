@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +19,10 @@ from portl.stores import (
     Changed,
     ConfigError,
     ExactKey,
-    NotFound,
-    PermissionDenied,
-    RetryPolicy,
     S3Driver,
     S3Spec,
     Store,
     StoreError,
-    StoreTimeout,
-    Throttled,
-    Unavailable,
     transfer,
 )
 from stores.backends import s3_endpoint, s3_spec
@@ -143,107 +135,6 @@ def test_a_bucket_that_is_not_there_is_the_connections_fault(spec: S3Spec) -> No
         with pytest.raises(ConfigError) as caught:
             call()
         assert "s3://not-there" in caught.value.store
-
-
-class _Faults(BaseHTTPRequestHandler):
-    """Answers one object, after as many failures as the server's script has."""
-
-    protocol_version = "HTTP/1.1"
-    server: Any
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.headers.get("Range"))
-        fault = self.server.script.pop(0) if self.server.script else 200
-        content = PARTS[: 3 * 1024 * 1024]
-        begin = int((self.headers.get("Range") or "bytes=0-")[6:].split("-")[0])
-        if fault == "stall":
-            self.server.released.wait(10)
-            return
-        if fault == "reset":
-            self.close_connection = True
-            return
-        self.send_response(fault if isinstance(fault, int) and fault != 200 else 206 if begin else 200)
-        self.send_header("Last-Modified", "Wed, 25 Nov 2026 00:00:00 GMT")
-        self.send_header("ETag", '"one"')
-        if isinstance(fault, int) and fault != 200:
-            content, begin = b"<Error><Code>SlowDown</Code></Error>" if fault == 503 else b"<Error/>", 0
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - begin))
-        self.end_headers()
-        self.wfile.write(content[begin : begin + 1_500_000] if fault == "cut" else content[begin:])
-        self.close_connection = fault == "cut"
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def faults() -> Iterator[Any]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Faults) as server:
-        server.daemon_threads = True
-        server.script, server.asked, server.released = [], [], threading.Event()  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.released.set()  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
-
-
-def against(server: Any, retry: RetryPolicy, **more: Any) -> Store:
-    endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    keys = {"access_key_id": "testing", "secret_access_key": "testing", "region": "us-east-1"}
-    return Store(S3Driver(S3Spec.model_validate({"bucket": "lake", "endpoint": endpoint, **keys, **more})), retry=retry)
-
-
-QUICK = RetryPolicy(attempts=4, base_s=0.01, max_s=0.05, deadline_s=30)
-
-
-@pytest.mark.parametrize(
-    ("fault", "expected", "retryable"),
-    [
-        (503, Throttled, True),
-        (429, Throttled, True),
-        (500, Unavailable, True),
-        (403, PermissionDenied, False),
-        (401, PermissionDenied, False),
-        (404, NotFound, False),
-        (400, StoreError, False),
-        ("reset", Unavailable, True),
-        ("stall", StoreTimeout, True),
-        ("cut", Unavailable, True),
-    ],
-)
-def test_each_fault_of_the_service_is_told_in_the_words_of_the_house(
-    faults: Any, fault: Any, expected: type[StoreError], retryable: bool
-) -> None:
-    faults.script[:] = [fault] * 9
-    with against(faults, NO_RETRY, timeout_s=0.5) as store, pytest.raises(expected) as caught:
-        store.read("a")
-    assert (type(caught.value), caught.value.retryable, len(faults.asked)) == (expected, retryable, 1)
-    assert "Debug source" not in caught.value.message
-
-
-def test_a_read_that_breaks_off_is_taken_up_at_the_byte_it_reached(faults: Any) -> None:
-    faults.script[:] = [503, "reset", "cut", 500, 200]
-    with against(faults, QUICK) as store:
-        assert store.read("a") == PARTS[: 3 * 1024 * 1024]
-    begins = [int(each[6:].split("-")[0]) for each in faults.asked if each]
-    assert (faults.asked[:3], len(faults.asked), len({*begins})) == ([None, None, None], 5, 1)
-    assert 0 < begins[0] <= 1_500_000
-
-
-def test_no_more_is_tried_than_the_policy_or_the_functions_time_allows(faults: Any) -> None:
-    faults.script[:] = [503] * 99
-    with against(faults, QUICK) as store, pytest.raises(Throttled):
-        store.read("a")
-    assert len(faults.asked) == 4
-    hurried = against(faults, RetryPolicy(attempts=9, base_s=60, max_s=60))
-    hurried = Store(hurried.driver, retry=RetryPolicy(attempts=9, base_s=60, max_s=60), remaining=lambda: 0.0)
-    with hurried, pytest.raises(Throttled):
-        hurried.read("a")
-    assert len(faults.asked) == 5
 
 
 LOADED = """

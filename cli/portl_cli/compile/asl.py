@@ -11,7 +11,7 @@ from typing import Any
 from portl.jobs import Job, StepSpec, encode_spec, goes_outside, is_database, key_stores, walk_steps
 from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
-from portl_cli.compile.lowering import connections, lowered, reads, step_values
+from portl_cli.compile.lowering import connections, lowered, reads, row_stores, step_values
 from portl_cli.compile.packaging import digest, packaged_text, standing
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, chunk_size
 
@@ -185,6 +185,7 @@ class Writer:
     def _payload(self, step: StepSpec, *, nested: bool = False) -> dict[str, Any]:
         found = {
             "connections": connections(self._job, [step]),
+            "row_stores": row_stores(self._job, [step], step_values([step])),
             "reads": reads(self._job, step_values([step])),
         }
         return {"step": self._spec(step, nested=nested), **{name: each for name, each in found.items() if each}}
@@ -224,6 +225,7 @@ class Writer:
         payload = {
             "step": encode_spec({"id": items.id, "type": "batch_items", "items": items.expression}),
             "reads": reads(self._job, [items.expression]),
+            **({"row_stores": found} if (found := row_stores(self._job, (), [items.expression])) else {}),
             "chunk_size": chunk_size(self._job, items.id),
         }
         state = self._top("batch_items", f"the records of {items.expression}, in chunks", payload, ["Transient", "Throttled"])
@@ -239,7 +241,11 @@ class Writer:
             "stage": transaction.unit,
             **self._letters.before(staged.source),
             "steps": [self._spec(step, nested=True) for step in transaction.steps],
-            **{name: each for name, each in self._together(transaction).items() if name in ("connections", "reads")},
+            **{
+                name: each
+                for name, each in self._together(transaction).items()
+                if name in ("connections", "row_stores", "reads")
+            },
         }
         state = self._task("db_stage", f"Staged, not written yet: {listed(transaction)}", payload, ["Conflict", "Transient"])
         child = Chain()
@@ -272,6 +278,7 @@ class Writer:
             "locks": tables,
             "connections": connections(self._job, steps),
             "reads": reads(self._job, step_values(steps)),
+            **({"row_stores": found} if (found := row_stores(self._job, steps, step_values(steps))) else {}),
         }
 
     def _decision(self, chain: Chain, decision: Decision) -> None:

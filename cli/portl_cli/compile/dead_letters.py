@@ -88,7 +88,7 @@ class Letters:
         own = next(step.id for step in steps if _says(step))
         first, rest = self._here()
         step: State = {"id": f"letters_of_{own}", "type": FOLDER, "of": own, "unit": unit, "first": first, "rest": rest}
-        told: State = {name: payload[name] for name in ("after", "mask") if name in payload}
+        told: State = {name: payload[name] for name in ("after", "mask", "row_stores") if name in payload}
         return {"at": "{% $states.input.at %}", "caught": "{% $states.input.caught %}", "step": encode_spec(step), **told}
 
     def _here(self) -> tuple[str, list[State]]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from portl.jobs import Job, StepSpec, connection_name, encode_spec, step_names, stores_of, walk_steps
+from portl.jobs import (
+    Job,
+    StepSpec,
+    connection_name,
+    encode_spec,
+    source_of,
+    step_names,
+    step_references,
+    stores_of,
+    walk_steps,
+)
 
 QUIET = {"sample", "save_as", "sql_file"}
 """Fields that mean nothing to the function."""
@@ -35,6 +45,23 @@ def connections(job: Job, steps: Iterable[StepSpec]) -> dict[str, Any]:
     steps = list(steps)
     names = {connection_name(job, step) for step in walk_steps(steps)} | stores_of(job, steps)
     return {name: encode_spec(spec) for name, spec in job.connections.items() if name in names}
+
+
+def row_stores(job: Job, steps: Iterable[StepSpec], values: Iterable[Any]) -> dict[str, Any]:
+    """The specs of the stores in which the rows may have stayed that the steps go over or the values name.
+
+    They are no connections of the steps: that a store is another one now makes no difference to what is done with its rows.
+    """
+    wanted: set[tuple[str, str | None]] = {
+        source for step in walk_steps(list(steps)) if (source := source_of(step)) is not None
+    }
+    wanted |= {(found.name, found.field) for value in values for found in step_references(value)}
+    makers = [
+        step
+        for step in walk_steps(job.steps)
+        if step.leaves_rows() and any((step.name, field) in wanted for field in (*step.shape.lists, None))
+    ]
+    return {name: encode_spec(job.connections[name]) for name in sorted(stores_of(job, makers))}
 
 
 def reads(job: Job, values: Iterable[Any]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from portl.errors import MissingVariable
 from portl.runs import (
     Begin,
     Commit,
+    CsvFiles,
     Decide,
     Executor,
     FileIntent,
@@ -34,7 +35,6 @@ from portl.runs import (
     document,
     earlier_unit,
     outgoing_of,
-    read_records,
     switched_on,
     with_key,
 )
@@ -206,7 +206,7 @@ class NotingExecutor:
                 return self._read(prepared, intent, step_id)
             case KeepRecords():
                 more = isinstance(intent.records, Unknown)
-                rows, total = self._keep(((0, each) for each in intent.records), step_id, more=more)
+                rows, total = self._keep(((0, each, "") for each in intent.records), step_id, more=more)
                 return {**prepared.result(rows), "count": total}
             case Statement() | ReadRecords() if _lists(intent, record):
                 return self._listed(step_id)
@@ -219,7 +219,7 @@ class NotingExecutor:
         if isinstance(intent.path, Unknown):
             return self._listed(step_id)
         try:
-            rows, total = self._keep(((0, each) for each in files.listed(intent)), step_id)
+            rows, total = self._keep(((0, each, "") for each in files.listed(intent)), step_id)
         except MissingVariable:
             return self._listed(step_id)
         return {**prepared.result(rows), "count": total}
@@ -228,36 +228,39 @@ class NotingExecutor:
         return PlannedFiles(self._notes, self._connections, self._folder, self._run, step_id)
 
     def _read(self, prepared: Prepared, intent: ReadRecords, step_id: str) -> Any:
-        """The file is read to its end and checked as in a run; its first records are kept."""
+        """The files are read to their end and checked as in a run; the first records are kept."""
         try:
-            columns, records = read_records(intent, self._connections)
+            files = CsvFiles(intent, self._connections)
         except MissingVariable:
             return self._listed(step_id)
-        rows, total = self._keep(records, step_id, str(intent.path))
-        return {**prepared.result((rows, columns)), "count": total}
+        names = files.addresses
+        one = names[0] if len(names) == 1 else ""
+        found = ((each.line, each.record, "" if one else names[each.file]) for each in files.records())
+        rows, total = self._keep(found, step_id, one)
+        return {**prepared.result((rows, files.columns)), "count": total}
 
     def _listed(self, step_id: str) -> Any:
         """Rows that only a call would give: those of the step's sample, else one that is unknown."""
         result = self._notes.result(step_id, None)
         given = result["rows"]
-        rows, _ = self._keep(((0, each) for each in given), step_id, more=isinstance(given, Unknown))
+        rows, _ = self._keep(((0, each, "") for each in given), step_id, more=isinstance(given, Unknown))
         more = result if isinstance(result, dict) else {"count": result["count"], "columns": result["columns"]}
         return {**more, "rows": {"$rows": rows.to_json()}}
 
     def _keep(
-        self, records: Iterator[tuple[int, Any]], step_id: str, file: str = "", *, more: bool = False
+        self, records: Iterator[tuple[int, Any, str]], step_id: str, file: str = "", *, more: bool = False
     ) -> tuple[Rows, int | Unknown]:
         """The first records as rows, and how many there are; ``more`` when only a call would tell."""
         writer = RowsWriter(self._folder, f"results/{step_id}.rows", self._chunk_size, file)
         total = 0
-        for line, record in records:
+        for line, record, name in records:
             total += 1
             if total <= self._notes.size:
-                writer.add(record, line)
+                writer.add(record, line, name)
         rows = writer.close()
         self._notes.counts[step_id] = -1 if more else total
         if more or total > rows.count:
-            rows = replace(rows, begins=f"{self._notes.name(step_id, None)}.rows")
+            rows = replace(rows, begins=f"{self._notes.name(step_id, None)}.rows", of="" if more else total)
         return rows, Unknown.named(f"{self._notes.name(step_id, None)}.count") if more else total
 
 

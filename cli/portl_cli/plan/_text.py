@@ -175,6 +175,20 @@ def _request(note: Note) -> Iterator[str]:
             yield shown(note[name])
 
 
+def _write(note: Note) -> Iterator[str]:
+    count, parts, packed = note["count"], note["parts"], note["compression"]
+    records = f"{count} records" if isinstance(count, Unknown) else f"{count:,} record{'' if count == 1 else 's'}"
+    form = note["format"] if packed == "none" else f"{note['format']}, {packed}"
+    many = "" if parts is None else f", {parts:,} in a file"
+    yield f"writes {note['path']}  ({form}; {records}{many}; what is there: {note['overwrite']})"
+    if note["columns"] is not None:
+        yield f"  columns {note['columns'] if isinstance(note['columns'], Unknown) else ', '.join(note['columns'])}"
+    first = note["first"]
+    yield from (f"  {line}" for line in ([str(first)] if isinstance(first, Unknown) else map(shown, first)))
+    if note["manifest"] is not None:
+        yield f"  then {note['manifest']}, which names the files"
+
+
 def _copy(note: Note) -> Iterator[str]:
     how = f"  (overwrite: {note['overwrite']}, verify: {note['verify']})"
     if "files" not in note:
@@ -232,6 +246,7 @@ _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "request": _request,
     "invocation": _invocation,
     "read": _read,
+    "write": _write,
     "when": _when,
     "decide": _decide,
     "dead_letter": _dead_letter,

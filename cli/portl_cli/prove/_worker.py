@@ -32,13 +32,20 @@ from portl.runs import (
     RunFolder,
     Staged,
     Unit,
+    WriteFile,
     use_effects,
 )
 from portl.values import Unknown
 from portl_cli.engine import Link
 from portl_cli.prove._points import REPLY, Point, Side
 
-KINDS: dict[type[Intent], str] = {Request: "request", Invocation: "invocation", ReadRecords: "read", KeepRecords: "keep"}
+KINDS: dict[type[Intent], str] = {
+    Request: "request",
+    Invocation: "invocation",
+    ReadRecords: "read",
+    KeepRecords: "keep",
+    WriteFile: "write",
+}
 """The intents that are one effect each. Of a database step every statement on the connection is one, see WatchedDatabase."""
 
 SEQUENCES = """SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value, start_value FROM pg_sequences

@@ -45,9 +45,10 @@ class Connections:
         """
         if name not in self._resolved:
             raw = dict(self._specs[name])
+            strict = True
             if raw["type"] in STORE_TYPES:
-                raw = overridden(name, raw)
-            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw))
+                raw, strict = overridden(name, raw), False  # what the environment says is text
+            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw), strict=strict)
             _hide_secrets(spec)
             self._resolved[name] = spec
         return self._resolved[name]

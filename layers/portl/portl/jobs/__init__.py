@@ -17,7 +17,7 @@ from portl.jobs._models import (
     walk_steps,
 )
 from portl.jobs._places import place_in_job
-from portl.jobs._references import reads, source_of, step_names
+from portl.jobs._references import reads, source_of, step_names, step_references
 from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._stores import (
@@ -94,6 +94,7 @@ __all__ = [
     "reads",
     "source_of",
     "step_names",
+    "step_references",
     "store_of",
     "stores_of",
     "touches_itself",

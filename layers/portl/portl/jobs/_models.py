@@ -108,6 +108,8 @@ class StepSpec(Strict):
     shape: ClassVar[ResultShape] = ResultShape()
     files: ClassVar[Literal["none", "read", "changed"]] = "none"
     """What the step does with files of stores: a change is an effect outside, as a call is, that no transaction takes back."""
+    once: ClassVar[bool] = False
+    """Whether the step itself goes over records that it names, so that it takes no batch."""
     waits: ClassVar[bool] = False
     """Whether the step is done again and again until something is so, its state machine waiting in between."""
 
@@ -128,6 +130,10 @@ class StepSpec(Strict):
     def addresses(self) -> Iterator[str]:
         """The values that name files: each an address, or a template that makes one."""
         return iter(())
+
+    def leaves_rows(self) -> bool:
+        """Whether the step's rows may stay in the files they came from, where whoever goes over them reads them."""
+        return False
 
     def own_names(self) -> Iterator[tuple[str, str]]:
         """The fields whose expressions see a name of the step's own, each with that name; where the step has no batch."""

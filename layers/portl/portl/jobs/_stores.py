@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portl.errors import InvalidPath, JobError
+from portl.jobs._connections import kind_of
 from portl.jobs._diagnostics import Diagnostic, closest
 from portl.jobs._models import Job, StepSpec, walk_steps
 from portl.jobs._toml import read_toml
@@ -20,7 +21,7 @@ Specs = Mapping[str, dict[str, Any]]
 
 def is_store(spec: Mapping[str, Any] | None) -> bool:
     """Whether a connection is one of a store."""
-    return (spec or {}).get("type") in STORE_TYPES
+    return kind_of(dict(spec or {})) in STORE_TYPES
 
 
 def store_of(address: str) -> str:

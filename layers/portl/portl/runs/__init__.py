@@ -2,11 +2,13 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
+from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
 from portl.runs._ended import Remaining, set_chunk_aside
 from portl.runs._events import log
-from portl.runs._executor import outgoing_of, read_records
+from portl.runs._executor import outgoing_of
+from portl.runs._file_content import Content
 from portl.runs._file_intents import (
     AwaitFiles,
     CopyFile,
@@ -38,6 +40,7 @@ from portl.runs._intents import (
     SetAside,
     Stage,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -52,6 +55,7 @@ from portl.runs._letters import (
     letters_name,
     read_letters,
 )
+from portl.runs._listed import Listed, listed
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
@@ -107,8 +111,10 @@ __all__ = [
     "Begin",
     "CallKey",
     "Commit",
+    "Content",
     "CopyFile",
     "CopyFiles",
+    "CsvFiles",
     "Decide",
     "DeleteFiles",
     "Effects",
@@ -123,6 +129,7 @@ __all__ = [
     "Ledger",
     "Letter",
     "ListFiles",
+    "Listed",
     "LiveEffects",
     "Load",
     "LookAt",
@@ -150,6 +157,7 @@ __all__ = [
     "StepType",
     "Task",
     "Unit",
+    "WriteFile",
     "base_params",
     "check_key",
     "chunk_letters",
@@ -161,6 +169,7 @@ __all__ = [
     "keep_settled",
     "keep_specs",
     "letters_name",
+    "listed",
     "log",
     "look_for",
     "outgoing_of",
@@ -168,7 +177,6 @@ __all__ = [
     "read_base",
     "read_letters",
     "read_params",
-    "read_records",
     "run_commit",
     "run_stage",
     "run_step",

@@ -16,7 +16,7 @@ from portl.runs._file_intents import CopyFile, DeleteFiles
 from portl.runs._fingerprint import call_print, record_print
 from portl.runs._intents import Intent, Invocation, Request
 from portl.runs._reuse import earlier_runs
-from portl.runs._rows import Rows, RowsReader
+from portl.runs._rows import Rows
 from portl.runs._task import Task
 
 
@@ -50,7 +50,7 @@ class Asked:
     def _moved_here(self) -> dict[str, list[str]]:
         """The keys of records of this chunk, and of those beside it, whose place another record has now, by their hash."""
         rows, chunk = cast("Rows", self._task.rows), self._task.chunk or 0
-        source = RowsReader(self._task.folder, rows)
+        source = self._task.source(rows)
         found: dict[str, list[str]] = {}
         for part in range(max(0, chunk - 1), chunk + 2):
             for place, (of, key) in self._earlier_of(part).items():

@@ -10,7 +10,7 @@ from typing import Any
 from portl.errors import RetryAfter, StepError
 from portl.jobs import StepSpec, goes_outside
 from portl.runs._asked import Asked
-from portl.runs._fingerprint import fingerprint, fingerprint_once
+from portl.runs._fingerprint import fingerprint, fingerprint_done, fingerprint_once
 from portl.runs._intents import Intent, SetAside
 from portl.runs._letters import (
     FAILED,
@@ -64,13 +64,18 @@ def run_step(task: Task, step_type: StepType) -> dict[str, Any]:
     if rows is None:
         return _once(task, node)
     work = fingerprint(task)
-    return answered(task, work, lambda: Chunk(task, node, rows, work).run())
+    return answered(task, lambda: work, lambda: Chunk(task, node, rows, work).run())
 
 
 def _once(task: Task, node: Node) -> dict[str, Any]:
     scope = task.scope(task.view(None))
     intent = planned(node, scope, None) if chosen(node, scope, task.executor, None) else None
-    return answered(task, fingerprint_once(task, intent), lambda: _do_once(task, node, intent))
+    return answered(
+        task,
+        lambda: fingerprint_once(task, intent),
+        lambda: _do_once(task, node, intent),
+        lambda: fingerprint_done(task, intent),
+    )
 
 
 def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
@@ -221,7 +226,7 @@ class Chunk:
 
     def _set_aside(self, problem: StepError, idx: int, scope: Mapping[str, Any] | None) -> None:
         """Makes a letter of a record that failed, or raises its error, placed; no scope: nothing was to go out yet."""
-        step_id, addressed = self._node.spec.id, Addressed(self._source, self._rows, self._task.folder.run_id)
+        step_id, addressed = self._node.spec.id, Addressed(self._source, self._task.folder.run_id)
         if not is_set_aside(self._node.spec, problem, waits=True):
             raise problem.at(addressed.place(idx, step_id))
         request = request_of(self._node, scope, self._executor, idx) if scope is not None else None

@@ -68,7 +68,7 @@ class _Ended:
         return self._chunk * self._rows.size
 
     def _letters(self, done: dict[int, Any], failed: set[int]) -> dict[int, Letter]:
-        error, addressed = self._error(), Addressed(self._source, self._rows, self._task.folder.run_id)
+        error, addressed = self._error(), Addressed(self._source, self._task.folder.run_id)
         first = (self._remaining.first, self._takes(self._task.mask))
         rest = [(step_id, self._takes(mask)) for step_id, mask in self._remaining.rest]
         attempt = self._task.caught.get("attempts")

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from portl.connections import Connections, Outgoing, outgoing
-from portl.errors import CsvError, DatabaseError, Place, StepError
+from portl.errors import DatabaseError, StepError
 from portl.runs._begin import Run
+from portl.runs._csv_files import CsvFiles, checksums_name
+from portl.runs._events import log
 from portl.runs._file_intents import AwaitFiles, FileIntent, ListFiles
 from portl.runs._file_waits import has_looked
 from portl.runs._file_work import FileWork
+from portl.runs._file_writing import FilesWritten, write_file
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
     Begin,
@@ -28,6 +31,7 @@ from portl.runs._intents import (
     ReadRecords,
     Request,
     Statement,
+    WriteFile,
     document,
     with_key,
 )
@@ -36,13 +40,12 @@ from portl.runs._merge import LiveStaged
 from portl.runs._outbox import OUTBOX, prepare_outbox
 from portl.runs._own_tables import LOCK
 from portl.runs._progress import Progress
-from portl.runs._rows import Rows, RowsWriter
+from portl.runs._rows import Rows, RowsWriter, keep_files
 from portl.runs._stage_tables import StageTables, is_missing
 from portl.runs._staged import Lot
 from portl.runs._steptype import Prepared
 from portl.runs._units import Unit, earlier_unit, new_unit
-from portl.stores import CsvDialect, read_csv
-from portl.values import TYPES, Unknown, redact, shortened, to_json
+from portl.values import Unknown, redact, to_json
 
 
 class LiveExecutor:
@@ -151,8 +154,11 @@ class LiveExecutor:
                 return self._read(intent, step_id)
             case KeepRecords():
                 return self._keep(list(intent.records), step_id)
-            case Decide():
-                return intent.branch
+            case WriteFile() | Decide():
+                return intent.branch if isinstance(intent, Decide) else self._write(intent, step_id)
+
+    def _write(self, intent: WriteFile, step_id: str) -> FilesWritten:
+        return write_file(intent, self._connections, Progress([step_id], None, None))
 
     def _on_files(self, intent: FileIntent, step_id: str) -> Any:
         work = self._files(step_id)
@@ -187,24 +193,23 @@ class LiveExecutor:
         return connection.send(request, timeout_s=intent.timeout_s, expect=intent.expect)
 
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
-        columns, records = read_records(intent, self._connections)
-        writer = self._writer(step_id, str(intent.path))
+        files = CsvFiles(intent, self._connections)
         progress = Progress([step_id], None, None)
-        for done, (line, record) in enumerate(records, 1):
-            writer.add(record, line)
-            progress.at(done)
-        rows = writer.close()
+        rows = keep_files(self._folder, self._rows_of(step_id), self._chunk_size, files, progress.at)
         progress.end(rows.count)
-        return rows, columns
+        for notice in files.notices:
+            log("warning", notice, run=self._run.id, step_id=step_id)
+        self._folder.write(checksums_name(step_id), files.checksums)
+        return rows, files.columns
 
     def _keep(self, records: Iterable[Any], step_id: str) -> Rows:
-        writer = self._writer(step_id)
+        writer = RowsWriter(self._folder, self._rows_of(step_id), self._chunk_size)
         for record in records:
             writer.add(record)
         return writer.close()
 
-    def _writer(self, step_id: str, file: str = "") -> RowsWriter:
-        return RowsWriter(self._folder, self._folder.ref(f"results/{step_id}.rows"), self._chunk_size, file)
+    def _rows_of(self, step_id: str) -> str:
+        return self._folder.ref(f"results/{step_id}.rows")
 
 
 def outgoing_of(intent: Request, connections: Connections, key: str | Unknown) -> Outgoing:
@@ -219,50 +224,3 @@ def outgoing_of(intent: Request, connections: Connections, key: str | Unknown) -
         body=intent.body,
         form=intent.form,
     )
-
-
-def read_records(intent: ReadRecords, connections: Connections) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[str, Any]]]]:
-    """The columns of a file and its records, each with the line it begins at; the file is closed behind the last one.
-
-    Raises:
-        StoreError, CsvError: now or with a record.
-    """
-    options = dict(intent.options)
-    dialect = CsvDialect(**options.pop("dialect", {}))
-    types = options.pop("types", {})
-    path = str(intent.path)
-    stream = connections.file(path).open()
-    try:
-        reader = read_csv(stream, name=path, dialect=dialect, **options)
-    except BaseException:
-        stream.close()
-        raise
-
-    def records() -> Iterator[tuple[int, dict[str, Any]]]:
-        with stream:
-            for line, values in reader:
-                record: dict[str, Any] = dict(zip(reader.columns, values, strict=True))
-                for name, kind in types.items():
-                    record[name] = _typed(record, name, kind, Place(file=path, line=line, column=name))
-                yield line, record
-
-    return reader.columns, records()
-
-
-def _typed(record: dict[str, Any], name: str, kind: str, place: Place) -> Any:
-    """A column's value as its type; an empty one that is no text is null.
-
-    Raises:
-        CsvError: C115, it does not fit; C107, there is no such column.
-    """
-    if name not in record:
-        text = f"types names the column {name}, and the header has {', '.join(record)}"
-        raise CsvError(text, code="C107", hint="correct types", place=place)
-    value = record[name]
-    if value == "" and kind != "text":
-        return None
-    try:
-        return TYPES[kind](value)
-    except (ValueError, TypeError, ArithmeticError) as problem:
-        text = f"{name} cannot be {kind}: {shortened(repr(value), 80)}"
-        raise CsvError(text, code="C115", hint="correct the file, or leave the column as text", place=place) from problem

@@ -14,14 +14,15 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from portl.errors import MissingVariable
+from portl.runs._csv_files import checksums, checksums_name
 from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
-from portl.runs._intents import Intent, Invocation, ReadRecords, Request
+from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
-from portl.runs._rows import digest_name
+from portl.runs._rows import digest_name, part_digests
 from portl.runs._task import Task
 from portl.runs._units import find_result
-from portl.values import kept, redact, to_json
+from portl.values import Unknown, kept, redact, to_json
 
 _MANNER = frozenset({"retry", "timeout_s", "concurrency", "parallel"})
 """Fields of a step that say how it is done, not what."""
@@ -62,11 +63,25 @@ def fingerprint(task: Task) -> str:
 
 def fingerprint_once(task: Task, intent: Intent | None) -> str:
     """The hash of a Task that is done once: of what it is about to do, None when its ``when`` leaves it out."""
-    given = _given(intent) if intent else None
     file = None
-    if isinstance(intent, ReadRecords) and isinstance(intent.path, str):
+    if isinstance(intent, ReadRecords) and not isinstance(intent.path, Unknown):
         with suppress(MissingVariable):  # of a plan; a run cannot read it either, and says so
-            file = task.connections.file(intent.path).checksum()
+            file = checksums(intent, task.connections)
+    return _once(task, intent, file)
+
+
+def fingerprint_done(task: Task, intent: Intent | None) -> str:
+    """The same of a Task that has just been done: what it has read need not be read for it once more."""
+    file = None
+    if isinstance(intent, ReadRecords):
+        file = task.folder.find(checksums_name(str(task.step["id"])))
+    return _once(task, intent, file)
+
+
+def _once(task: Task, intent: Intent | None, file: Any) -> str:
+    given = _given(intent) if intent else None
+    if isinstance(intent, WriteFile):
+        file = {name: _digest(task, name) for name in sorted({each for ids in task.reads.values() for each in ids})}
     return _hash({**_about(task), "intent": redact(to_json(given)), "file": file})
 
 
@@ -110,7 +125,7 @@ def _sources(task: Task) -> Iterator[list[Any]]:
     for group in task.groups:
         if group.rows is not None:
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
-            yield [group.rows.size, *(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl") for part in parts)]
+            yield [group.rows.size, *part_digests(task.folder, group.rows, parts)]
 
 
 def _aside(task: Task) -> Iterator[list[int]]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.runs._file_content import Content
 from portl.runs._file_intents import FileIntent
+from portl.stores import Put
 from portl.values import Unknown
 
 
@@ -62,9 +64,12 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class ReadRecords:
-    """A file read into the run as rows. ``options`` are those of ``portl.stores.read_csv``."""
+    """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    path: str | Unknown
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    """
+
+    path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
 
 
@@ -73,6 +78,26 @@ class KeepRecords:
     """A list of records, already at hand, put into the run as rows."""
 
     records: list[Any] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A list of records becomes a file, or several of at most ``parts`` records each and a manifest of them.
+
+    ``first`` are the first records as they are written, ``path`` is the file, or the first one. ``content`` makes the bytes.
+    """
+
+    path: str | Unknown
+    format: str
+    columns: tuple[str, ...] | Unknown | None
+    count: int | Unknown
+    first: tuple[Any, ...] | Unknown
+    compression: str
+    overwrite: Put
+    content_type: str
+    parts: int | None
+    manifest: str | Unknown | None
+    content: Content = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,7 @@ class SetAside:
     message: str
 
 
-PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | WriteFile | Decide
 Intent = PlainIntent | FileIntent
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
@@ -178,6 +203,7 @@ _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     Invocation: ("invocation", ("connection", "event", "payload")),
     ReadRecords: ("read", ("path",)),
     KeepRecords: ("keep", ()),
+    WriteFile: ("write", ("path", "format", "columns", "count", "first", "compression", "overwrite", "parts", "manifest")),
     Decide: ("decide", ("branch",)),
     Begin: ("begin", ("connection", "locks")),
     Stage: ("stage", ("connection", "table", "columns", "params")),

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
 from portl.runs._handler import error_document
 from portl.runs._records import Node
-from portl.runs._rows import Rows, RowsReader
+from portl.runs._rows import RowsReader
 from portl.runs._steptype import Scope
 from portl.values import redact, to_json
 
@@ -71,12 +71,12 @@ def request_of(node: Node, scope: Scope, executor: Executor, idx: int) -> dict[s
 class Addressed:
     """The records of one list, as their letters name them."""
 
-    def __init__(self, source: RowsReader, rows: Rows, run_id: str) -> None:
-        self._source, self._rows, self._run_id = source, rows, run_id
+    def __init__(self, source: RowsReader, run_id: str) -> None:
+        self._source, self._run_id = source, run_id
 
     def place(self, idx: int, step_id: str | None = None) -> Place:
         """Where a record comes from."""
-        return Place(step=step_id, record=idx, line=self._source.line(idx), file=self._rows.file or None)
+        return replace(self._source.place(idx), step=step_id, record=idx)
 
     def letter(self, problem: StepError, *, step: str, record: int, **more: Any) -> Letter:
         """The letter of a record; ``more`` are the fields that the caller knows: ``from``, ``request``, ``called``."""

@@ -10,20 +10,20 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from portl.errors import Place, RunError, StepError
 from portl.runs._drivers import Load
 from portl.runs._fingerprint import step_ids
 from portl.runs._intents import Again, Begin
 from portl.runs._ledger import OF_A_RECORD
-from portl.runs._letters import FAILED, Addressed, Letter, keep_letters
+from portl.runs._letters import FAILED, FAILED_BEFORE, Addressed, Letter, keep_letters, set_aside
 from portl.runs._records import LEFT_OUT, Tally
 from portl.runs._replayed import lines_before
 from portl.runs._results import part_name
 from portl.runs._reuse import REUSED, earlier_done, picked_answer
 from portl.runs._rows import Rows
-from portl.runs._task import Task
+from portl.runs._task import Group, Task
 from portl.runs._transaction import Transaction
 from portl.runs._units import REPLAYED, Unit, found_in, lead_to
 from portl.runs._work import may_write, steps_hash
@@ -56,7 +56,12 @@ class UnitReplay:
             answer = self._whole()
         for group in self._task.groups:
             for idx in records:
-                if group.rows is not None and group.rows.pick and self._task.chunk in (None, idx // group.rows.size):
+                if group.rows is None or not group.rows.pick or self._task.chunk not in (None, idx // group.rows.size):
+                    continue
+                if idx in set_aside(self._run, group.after, idx // group.rows.size, writer=self._task.letters_by):
+                    # it failed once more before this unit: a row of the ledger would say that it is done
+                    self._failed_before(group, idx)
+                else:
                     self._record(replace(self._task, groups=(group,), picks=frozenset({idx})), group.rows, idx)
         for step_id, counts in self._counts.items():
             Tally(+counts).keep(self._run, self._task.chunk, step_id)
@@ -72,6 +77,14 @@ class UnitReplay:
         for step_id in self._ids:
             lead_to(self._run, found_in(self._run, self._earlier[0], step_id, None), step_id, None)
         return picked_answer(self._task, self._earlier[1]["answer"])
+
+    def _failed_before(self, group: Group, idx: int) -> None:
+        rows = cast("Rows", group.rows)
+        for step in group.steps:
+            self._counts[str(step["id"])][FAILED_BEFORE] += 1
+        for step_id in self._ids:
+            name = part_name(step_id, idx // rows.size)
+            self._run.write_lines(name, lines_before(self._task, rows, step_id, idx // rows.size))
 
     def _record(self, task: Task, rows: Rows, idx: int) -> None:
         part, at = idx // rows.size, idx % rows.size
@@ -98,7 +111,7 @@ class UnitReplay:
         try:
             return doing.commit(self._begin(doing, rows, idx))
         except StepError as problem:
-            letter = doing.letter(problem, Addressed(self._task.source(rows), rows, self._run.run_id), idx)
+            letter = doing.letter(problem, Addressed(self._task.source(rows), self._run.run_id), idx)
             if letter is None:
                 raise
             at = str(letter["step"]), idx // rows.size

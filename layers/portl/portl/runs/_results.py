@@ -11,6 +11,7 @@ from typing import Any
 
 from portl.jobs import StepSpec
 from portl.runs._folder import RunFolder, damaged
+from portl.runs._ranges import Open
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._units import find_result
 from portl.values import Unknown
@@ -67,8 +68,8 @@ class PerRecord:
 class StepsView:
     """``steps`` in an expression: every result that the Task's ``reads`` names, loaded when it is first used."""
 
-    def __init__(self, folder: RunFolder, reads: Mapping[str, list[str]], size: int = 1) -> None:
-        self._folder, self._reads, self._size = folder, reads, size
+    def __init__(self, folder: RunFolder, reads: Mapping[str, list[str]], size: int = 1, files: Open | None = None) -> None:
+        self._folder, self._reads, self._size, self._files = folder, reads, size, files
         self._loaded: dict[str, Any] = {}
         self.fresh: dict[str, dict[int, Any]] = {}
         self.whole: dict[str, Any] = {}
@@ -98,7 +99,7 @@ class StepsView:
             name = find_result(self._folder, step_id, f"results/{step_id}.json")
             kept = self.whole[step_id] if step_id in self.whole else self._folder.find(name)
             if kept is not None and kept["value"] is not None:
-                return _opened(self._folder, kept)
+                return _opened(self._folder, kept, self._files)
         return None
 
 
@@ -107,10 +108,10 @@ def kept_result(spec: StepSpec, result: Any) -> dict[str, Any]:
     return {"value": result, "lists": sorted(spec.shape.lists)}
 
 
-def _opened(folder: RunFolder, kept: Mapping[str, Any]) -> Any:
+def _opened(folder: RunFolder, kept: Mapping[str, Any], files: Open | None) -> Any:
     """A kept result with its references made readable."""
     value = kept["value"]
     if not isinstance(value, dict):
         return value
-    lists = {name: RowsReader(folder, Rows(**value[name]["$rows"])) for name in kept["lists"] if name in value}
+    lists = {name: RowsReader(folder, Rows(**value[name]["$rows"]), files) for name in kept["lists"] if name in value}
     return {**value, **lists}

@@ -22,16 +22,24 @@ REUSED = "reused"
 _NOT_DONE = frozenset({LEFT_OUT, FAILED, FAILED_BEFORE, ROLLED_BACK})
 
 Answer = dict[str, Any]
+Work = Callable[[], str]
+"""Tells the hash of what a Task is done on."""
 
 
-def answered(task: Task, work: str, do: Callable[[], Answer]) -> Answer:
-    """The Task's answer: that of the run this one goes on from, when its work was the same; else what ``do`` makes."""
+def answered(task: Task, work: Work, do: Callable[[], Answer], afterwards: Work | None = None) -> Answer:
+    """The Task's answer: that of the run this one goes on from, when its ``work`` was the same; else what ``do`` makes.
+
+    ``afterwards`` tells the work, without reading again what ``do`` has read, where nothing was there to compare it with.
+    """
     run, name = task.folder, done_name(task)
     done = run.find(name)  # its own, when the answer to its first attempt was lost
     if done is None and not _again(task):
         done = _adopted(task, work)
-    if done is None or done["hash"] != work:
-        done = {"hash": work, "answer": do()}
+    elif done is not None and done["hash"] != work():
+        done = None
+    if done is None:
+        made = do()
+        done = {"hash": (afterwards or work)(), "answer": made}
         run.write(name, done)
     answer: Answer = done["answer"]
     return answer
@@ -72,10 +80,10 @@ def picked_answer(task: Task, answer: Answer) -> Answer:
     return found
 
 
-def _adopted(task: Task, work: str | None) -> dict[str, Any] | None:
+def _adopted(task: Task, work: Work | None) -> dict[str, Any] | None:
     """What an earlier run has done on the same ``work`` (None: on any), with its results made this run's."""
     found = _earlier(task, done_name(task))
-    if found is None or work not in (None, found[1]["hash"]):
+    if found is None or (work is not None and work() != found[1]["hash"]):
         return None
     _take(task, found[0])
     task.folder.write(done_name(task), found[1])

@@ -92,13 +92,12 @@ class Task:
 
     def source(self, rows: Rows) -> RowsReader:
         """The reader of a list of records, one for the whole Task."""
-        return self._sources.setdefault(rows.ref, RowsReader(self.folder, rows))
+        return self._sources.setdefault(rows.ref, RowsReader(self.folder, rows, self.connections.file))
 
     def in_file(self, rows: Rows, problem: StepError) -> StepError:
         """The error of a record, placed in the file that the list came from."""
         idx = problem.place.record
-        line = self.source(rows).line(idx) if idx is not None else None
-        return problem.at(Place(line=line, file=rows.file or None))
+        return problem.at(Place(file=rows.file or None) if idx is None else self.source(rows).place(idx))
 
     def parts(self, rows: Rows) -> Sequence[int]:
         """The parts of a list that the Task goes over: its chunk, or all that hold a record to do."""
@@ -116,7 +115,7 @@ class Task:
 
     def view(self, rows: Rows | None) -> StepsView:
         """``steps`` for expressions of a group over these records."""
-        return StepsView(self.folder, self.reads, rows.size if rows else 1)
+        return StepsView(self.folder, self.reads, rows.size if rows else 1, self.connections.file)
 
     def scope(self, steps: StepsView) -> dict[str, Any]:
         """The names every expression of the Task sees; a record adds its own."""
@@ -173,8 +172,10 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     if run.origin is not None and run.origin.picks is not None:
         folder.behind = run.origin.bases
     run = given.run(run)
-    specs = {name: decode_spec(spec) for name, spec in event.get("connections", {}).items()}
-    connections = given.connections(specs)
+    specs, row_stores = (
+        {name: decode_spec(spec) for name, spec in event.get(field, {}).items()} for field in ("connections", "row_stores")
+    )
+    connections = given.connections({**row_stores, **specs})
     connections.remaining = lambda: context.get_remaining_time_in_millis() / 1000
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")

@@ -171,7 +171,7 @@ class Transaction:
         base = self._task.scope(steps)
         inside = masked(self._task, steps, rows, self._task.mask)
         records = source.part(part)
-        addressed = Addressed(source, rows, self._task.folder.run_id)
+        addressed = Addressed(source, self._task.folder.run_id)
         before = self._aside.before(after, part)
         steps.fresh.update({step_id: {} for step_id in ids})
         for at, record in enumerate(records):

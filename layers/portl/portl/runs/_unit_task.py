@@ -40,7 +40,7 @@ def _run(task: Task, load: Load, kind: type[Transaction]) -> dict[str, Any]:
         return as_it_was
     work = fingerprint(task)
     doing = kind if task.picks is None else UnitReplay
-    return answered(task, work, lambda: doing(task, load, work).run())
+    return answered(task, lambda: work, lambda: doing(task, load, work).run())
 
 
 def single_step(task: Task, step_type: StepType) -> dict[str, Any]:

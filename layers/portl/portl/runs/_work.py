@@ -10,6 +10,7 @@ from typing import Any
 
 from portl.jobs import StepSpec, step_names
 from portl.runs._fingerprint import meaning
+from portl.runs._rows import part_digests
 from portl.runs._task import Task
 
 _CHANGES = re.compile(
@@ -53,8 +54,8 @@ def work_hash(task: Task) -> str:
             if task.chunk is None:
                 digest.update(f"{group.rows.count}".encode())
             parts = range(group.rows.chunks) if task.chunk is None else (task.chunk,)
-            for part in parts:
-                digest.update(task.folder.digest(f"{group.rows.ref}/{part:05d}.jsonl").encode())
+            for each in part_digests(task.folder, group.rows, parts):
+                digest.update(each.encode())
     return f"{steps_hash(task)}:{digest.hexdigest()}"
 
 

@@ -19,6 +19,7 @@ NAMES = (
     "db.query_one",
     "db.update",
     "db.upsert",
+    "file.write",
     "lambda.invoke",
     "outbox.enqueue",
     "store.copy",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from portl.connections import Connections
+from portl.errors import RunError
 from portl.jobs import ResultShape, StepSpec
 from portl.jobs._models import Strict
-from portl.runs import ReadRecords, Scope, StepType, run_step
-from portl.values import as_string, compile_value
+from portl.runs import ReadRecords, RowsReader, Scope, StepType, run_step
+from portl.stores import Compression
+from portl.values import Unknown, as_string, compile_value, json_text, shortened
 
 
 class Dialect(Strict):
@@ -25,7 +27,10 @@ class Dialect(Strict):
 class CsvRead(StepSpec):
     """Reads a CSV strictly, as a stream: every record is text by column name."""
 
-    path: str = Field(description="The file: store:path, s3://bucket/key, or a path from the working folder.")
+    path: str = Field(
+        description="The file: store:path, s3://bucket/key, or a path from the working folder; a pattern of files with * ? [] "
+        "{,} and **; or one {{ expression }} for a list of addresses, or of records that have an address or a path."
+    )
     dialect: Dialect = Field(default=Dialect(), description="How the file is written.")
     columns: list[str] | None = Field(default=None, description="Columns that must be there.")
     types: dict[str, Literal["text", "int", "float", "decimal", "bool", "date", "datetime", "json", "uuid"]] = Field(
@@ -33,8 +38,20 @@ class CsvRead(StepSpec):
     )
     encoding: str | None = Field(default=None, description="UTF-8 when not told.")
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="A longer record is an error.")
+    compression: Compression = Field(default="auto", description="How the file is packed; auto looks at its first bytes.")
+    member: str | None = Field(default=None, description="The file inside a zip; without it the only one.")
+    file_column: str | None = Field(default=None, min_length=1, description="A column more, that has the file's address.")
+    allow_empty: bool = Field(default=False, description="Whether no file at all is no records, and no error.")
+    ranges: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether chunks read their part of the file itself, or a copy in the run; auto: the file, from 64 MiB on.",
+    )
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"rows", "count", "columns"}), frozenset({"rows"}))
+
+    def leaves_rows(self) -> bool:
+        """See StepSpec."""
+        return self.ranges != "never" and self.compression in ("auto", "none")
 
     def addresses(self) -> Iterator[str]:
         """See StepSpec."""
@@ -54,16 +71,23 @@ class Reading:
         self._path = compile_value(spec.path)
 
     def plan(self, scope: Scope) -> ReadRecords:
-        """The file to read."""
+        """The files to read."""
+        return ReadRecords(_paths(self._path.render(scope)), self._options())
+
+    def _options(self) -> dict[str, Any]:
         spec = self._spec
-        options = {
+        return {
             "dialect": spec.dialect.model_dump(),
             "columns": spec.columns,
             "types": spec.types,
             "encoding": spec.encoding,
             "max_record_bytes": spec.max_record_bytes,
+            "compression": spec.compression,
+            "member": spec.member,
+            "file_column": spec.file_column,
+            "allow_empty": spec.allow_empty,
+            "ranges": spec.ranges,
         }
-        return ReadRecords(as_string(self._path.render(scope)), options)
 
     def result(self, answer: Any) -> Any:
         """``{rows, count, columns}``, the rows by reference."""
@@ -73,6 +97,26 @@ class Reading:
     def outcome(self, result: Any) -> str:
         """Counted by record."""
         return f"read:{result['count']}"
+
+
+def _paths(value: Any) -> str | tuple[str, ...] | Unknown:
+    """What ``path`` gives: an address, or those of a list."""
+    if isinstance(value, RowsReader) and value.rows.begins:
+        return Unknown.named(value.rows.begins)
+    if isinstance(value, (str, Unknown, Mapping)) or not isinstance(value, Iterable):
+        return as_string(value)
+    found = [_address(each) for each in value]
+    unknown = next((each for each in found if isinstance(each, Unknown)), None)
+    return unknown if unknown is not None else tuple(map(str, found))
+
+
+def _address(item: Any) -> str | Unknown:
+    """An address out of a list: the item itself, or what a record names by ``address``, else by ``path``."""
+    found = next((item[name] for name in ("address", "path") if name in item), None) if isinstance(item, Mapping) else item
+    if isinstance(found, (str, Unknown)):
+        return found
+    text = f"path gives a list, and {shortened(str(json_text(item)), 80)} in it names no file"
+    raise RunError(text, code="R107", hint="a list of addresses, or of records with an address or a path")
 
 
 STEP = StepType("csv.read", CsvRead, Reading, run_step)

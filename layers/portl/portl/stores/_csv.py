@@ -34,7 +34,10 @@ class CsvDialect:
 
 
 class CsvReader:
-    """The records of a file: ``(line, values)``, the line from 1 where the record begins."""
+    """The records of a file: ``(line, values)``, the line from 1 where the record begins.
+
+    ``begins``, ``ends`` and ``raw`` speak of the record's bytes, where the encoding ``is_cut_by_bytes``.
+    """
 
     def __init__(
         self,
@@ -45,18 +48,20 @@ class CsvReader:
         wanted: list[str] | None,
         encoding: str | None,
         max_record_bytes: int,
+        first_line: int = 1,
     ) -> None:
         self._name = name
+        self.begins = 0
         self._wanted = wanted
         self._told_by = "the header" if dialect.header else "the job's columns"
-        self._lines = Lines(stream, name, encoding, max_record_bytes)
+        self._lines = Lines(stream, name, encoding, max_record_bytes, first_line)
         self._quote = self._mark("quote", dialect.quote)
         self._first = self._lines.peek(self._quote)
-        self._delimiter = self._detect() if dialect.delimiter is None else self._mark("delimiter", dialect.delimiter)
-        if self._delimiter == self._quote:
+        self.delimiter = self._detect() if dialect.delimiter is None else self._mark("delimiter", dialect.delimiter)
+        if self.delimiter == self._quote:
             text = f"{self._quote!r} is both the delimiter and the quote"
             raise self._error("C114", 1, text, "write dialect: {delimiter: …, quote: …}")
-        self._csv = csv.reader(self._lines, delimiter=self._delimiter, quotechar=self._quote, strict=True, doublequote=True)
+        self._csv = csv.reader(self._lines, delimiter=self.delimiter, quotechar=self._quote, strict=True, doublequote=True)
         self.columns: tuple[str, ...] = self._header() if dialect.header else self._without_header()
 
     def __iter__(self) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -72,8 +77,18 @@ class CsvReader:
             else:
                 yield line, tuple(values)
 
+    @property
+    def ends(self) -> int:
+        """Where the record read last ends, in bytes from the beginning; ``begins`` is where it begins."""
+        return self._lines.offset
+
+    @property
+    def raw(self) -> list[bytes]:
+        """The bytes of the record read last, line by line."""
+        return self._lines.raw
+
     def _next(self) -> tuple[int, list[str]] | None:
-        line = self._lines.number + 1
+        line, self.begins = self._lines.number + 1, self._lines.offset
         self._lines.begin_record()
         try:
             values = next(self._csv, None)
@@ -147,7 +162,7 @@ class CsvReader:
 
     def _open_quote(self, line: int) -> int:
         """The line of the quote that was never closed, in the record that begins at ``line`` and is the file's last."""
-        quote, delimiter = re.escape(self._quote), re.escape(self._delimiter)
+        quote, delimiter = re.escape(self._quote), re.escape(self.delimiter)
         whole_field = f"(?:{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}|(?!{quote})[^{delimiter}]*+){delimiter}"
         record = self._lines.record()
         before = re.match(f"(?:{whole_field})*+", record)
@@ -165,6 +180,7 @@ def read_csv(
     columns: list[str] | None = None,
     encoding: str | None = None,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    first_line: int = 1,
 ) -> CsvReader:
     """Opens a CSV; its header is read at once, its records as they are asked for, in flat memory.
 
@@ -175,6 +191,7 @@ def read_csv(
         columns: those that must be there (all columns are read); without a header, their names.
         encoding: a codec's name; UTF-8, with or without BOM, when not told.
         max_record_bytes: the longest record, its line ends included; characters, where a line end is no single byte (UTF-16).
+        first_line: the number of the first line, where the stream begins inside a file.
 
     Raises:
         CsvError: C101 to C114, or C199 for what Python's csv module refuses besides; with the line.
@@ -186,4 +203,5 @@ def read_csv(
         wanted=columns,
         encoding=encoding,
         max_record_bytes=max_record_bytes,
+        first_line=first_line,
     )

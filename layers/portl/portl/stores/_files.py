@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from portl.errors import ConfigError, InvalidPath, StoreError
+from portl.errors import ConfigError, InvalidPath, IsFolder, StoreError
 from portl.stores._addresses import parse_address
+from portl.stores._entries import Entry
 from portl.stores._open import open_store
 from portl.stores._paths import ExactKey
-from portl.stores._saying import said_of
+from portl.stores._reader import Reader, buffered
+from portl.stores._saying import said, said_of
 from portl.stores._store import Store
 
 
@@ -31,9 +33,27 @@ class File:
         except StoreError as problem:
             raise said_of(problem, self.address) from None
 
-    def checksum(self) -> str:
-        """The SHA-256 of its content, in hexadecimal. Raises as ``open``."""
-        with self.open() as stream:
+    def entry(self) -> Entry:
+        """What the store says of it.
+
+        Raises:
+            NotFound, IsFolder: told of the address.
+        """
+        try:
+            found = self.store.stat(self.path)
+            if found is None or found.kind == "folder":
+                raise said(IsFolder, self.path, self.store.name, "open", None)
+        except StoreError as problem:
+            raise said_of(problem, self.address) from None
+        return found
+
+    def reading(self, entry: Entry) -> BinaryIO:
+        """Its content as it was when ``entry`` was told: ``Changed`` where it is another one now."""
+        return buffered(Reader(self.store, self.path, entry, entry.etag, None))
+
+    def checksum(self, entry: Entry | None = None) -> str:
+        """The SHA-256 of its content, in hexadecimal, of that of ``entry`` where one is told. Raises as ``open``."""
+        with self.open() if entry is None else self.reading(entry) as stream:
             try:
                 return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
             except StoreError as problem:
@@ -62,11 +82,14 @@ class Files:
             if found.bucket not in self._buckets:
                 self._buckets[found.bucket] = open_store(f"s3://{found.bucket}")
             return File(address, self._buckets[found.bucket], found.path)
+        path = self._local(address)
+        return File(address, open_store(path.parent), ExactKey(path.name))
+
+    def _local(self, address: str) -> Path:
         try:
-            path = (self._base or Path()).joinpath(Path(address).expanduser()).resolve()
+            return (self._base or Path()).joinpath(Path(address).expanduser()).resolve()
         except (OSError, ValueError) as problem:
             raise _no_path(address, problem) from problem
-        return File(address, open_store(path.parent), ExactKey(path.name))
 
     def close(self) -> None:
         """Lets go of the buckets; named stores are closed by who opened them."""

@@ -23,11 +23,15 @@ _WIDE = {
 class Lines:
     """The file's lines as text, counted; the lines of one record are bounded together.
 
-    A line is never read further than its record may reach, so a file without a line end does not fill the memory.
+    A line is never read further than its record may reach, so a file without a line end does not fill the memory. ``offset``
+    is where the next line begins, in bytes, and ``raw`` the bytes of the record that was begun last, of an encoding that
+    ``is_cut_by_bytes``. ``first`` is the number of the first line.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, encoding: str | None, most: int) -> None:
-        self.number = 0
+    def __init__(self, stream: BinaryIO, name: str, encoding: str | None, most: int, first: int = 1) -> None:
+        self.number = first - 1
+        self.offset = 0
+        self.raw: list[bytes] = []
         self._name, self._most = name, most
         self._start, self._size = 1, 0
         self._record: list[str] = []
@@ -37,7 +41,7 @@ class Lines:
         head = buffered.readline(most + 1)
         if encoding is None:
             self._check_bom(head)
-        if "\n".encode(self._encoding) == b"\n":
+        if is_cut_by_bytes(self._encoding):
             self._readline: Callable[[int], bytes | str] = buffered.readline
             self._pending.extend([head] if head else [])
         else:
@@ -53,7 +57,7 @@ class Lines:
             size += len(raw)
             if size > self._most:
                 break
-            texts.append(self._decode(raw, len(texts) + 1))
+            texts.append(self._decode(raw, self.number + len(texts) + 1))
             is_open ^= bool(texts[-1].count(quote) % 2)
             if not is_open:
                 break
@@ -63,6 +67,7 @@ class Lines:
         """Tells that the next line is the first of a record."""
         self._start, self._size = self.number + 1, 0
         self._record.clear()
+        self.raw.clear()
 
     def record(self) -> str:
         """The text read so far of the record that was begun last."""
@@ -84,6 +89,9 @@ class Lines:
         if "\0" in line:
             raise self._error("C112", self.number, "a NUL byte stands in the file", "the file is no text, or is damaged")
         self._record.append(line)
+        if isinstance(raw, bytes):
+            self.raw.append(raw)
+            self.offset += len(raw)
         return line
 
     def _read(self, most: int) -> bytes | str | None:
@@ -142,6 +150,11 @@ class _Joined(io.RawIOBase):
         self._head = self._head[len(view) :]
         view[: len(data)] = data
         return len(data)
+
+
+def is_cut_by_bytes(encoding: str) -> bool:
+    """Whether a line ends with the byte of LF and with no other, so that lines are found without decoding the file."""
+    return "\n".encode(encoding) == b"\n"
 
 
 NO_BOM = "it does not start with a byte order mark"

@@ -13,7 +13,7 @@ from portl.errors import ConfigError, InvalidPath
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Written
 from portl.stores._retry import RetryPolicy
-from portl.stores._specs import STORE_TYPES, LocalSpec, S3Spec, SftpSpec, StoreSpec
+from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
 from portl.stores._store import OnCall, Store
 from portl.stores._transfer import Verify, transfer
 
@@ -112,4 +112,8 @@ def _driver(spec: StoreSpec) -> Driver:
             from portl.stores._sftp import SftpDriver
 
             return SftpDriver(spec)
+        case AzureSpec():
+            from portl.stores._azure import AzureDriver
+
+            return AzureDriver(spec)
     raise AssertionError(spec)

@@ -15,6 +15,8 @@ BUFFER_BYTES = 256 * 1024
 SKIPPED_BYTES = 1024 * 1024
 """A seek forward that is no farther reads on: cheaper than a new request."""
 
+_NOTHING = memoryview(b"")
+
 
 class Reader(io.RawIOBase):
     """The bytes of one file. A new request is made only where a seek leaves what is just being read."""
@@ -25,7 +27,7 @@ class Reader(io.RawIOBase):
         self._at = 0
         self._stream: Iterator[bytes] | None = None
         self._stream_at = 0
-        self._left = b""
+        self._left = _NOTHING
 
     def readable(self) -> bool:
         """It is."""
@@ -59,15 +61,15 @@ class Reader(io.RawIOBase):
         self._end()
         super().close()
 
-    def _some(self, most: int) -> bytes:
+    def _some(self, most: int) -> memoryview:
         if self._at >= self.entry.size or not most:
-            return b""
+            return _NOTHING
         self._reach()
         while not self._left:
             part = next(cast("Iterator[bytes]", self._stream), None)
             if part is None:
-                return b""
-            self._left = part
+                return _NOTHING
+            self._left = memoryview(part)
         data, self._left = self._left[:most], self._left[most:]
         self._stream_at += len(data)
         return data
@@ -81,7 +83,7 @@ class Reader(io.RawIOBase):
             self._stream_at = self._at
         while self._stream_at < self._at:
             if not self._left:
-                self._left = next(self._stream, b"")
+                self._left = memoryview(next(self._stream, b""))
                 if not self._left:
                     return
             skipped = min(len(self._left), self._at - self._stream_at)
@@ -89,7 +91,7 @@ class Reader(io.RawIOBase):
             self._stream_at += skipped
 
     def _end(self) -> None:
-        stream, self._stream, self._left = self._stream, None, b""
+        stream, self._stream, self._left = self._stream, None, _NOTHING
         if stream is not None and hasattr(stream, "close"):
             stream.close()
 

@@ -5,10 +5,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,49 +15,42 @@ from portl.errors import (
     Changed,
     ConfigError,
     NotFound,
-    NotSupported,
-    PermissionDenied,
     StoreError,
-    StoreThrottled,
     StoreTimeout,
     Unavailable,
 )
 from portl.stores._entries import Capability, Entry, How, Span
-from portl.stores._paths import ExactKey, wrong
+from portl.stores._object_store import PART_BYTES, STREAM_BYTES, Codes, ObjectDriver, bounds
+from portl.stores._paths import ExactKey
 from portl.stores._specs import S3Spec
 
-PART_BYTES = 16 * 1024 * 1024
 PARTS_OF_A_SIZE = 1_000
 """After so many parts they become twice as large: an object of 5 TiB must not have more than 10,000.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 """
 COPIED_AT_ONCE = 5 * 1024**3
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_KIND = re.compile(r"kind: (\w+)")
-_THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429"})
-_GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidRegion"})
-_NO_ENTRY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied", "403", "401"})
+_CODES = Codes(
+    throttled=frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429"}),
+    gone=frozenset({"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidRegion"}),
+    refused=frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccessDenied", "403", "401"}),
+)
 
 
-class S3Driver:
+class S3Driver(ObjectDriver):
     """One bucket, below the prefix of its connection."""
 
     capabilities: frozenset[Capability] = frozenset(
         {"create", "replace", "if_match", "versions", "metadata", "server_copy", "sign", "exact_keys"}
     )
-    part_bytes = PART_BYTES
-    hashes: tuple[str, ...] = ()
 
     def __init__(self, spec: S3Spec) -> None:
         self._spec = spec
-        self._prefix = spec.prefix.strip("/") + "/" if spec.prefix.strip("/") else ""
+        super().__init__(spec.prefix)
         self.name = f"s3://{spec.bucket}/{self._prefix}".rstrip("/")
         self.place = f"s3 {spec.endpoint or 'aws'} {spec.access_key_id or ''}"
 
-    @cached_property
-    def _store(self) -> Any:
+    def _opened(self) -> Any:
         from obstore.store import S3Store
 
         spec = self._spec
@@ -97,29 +88,6 @@ class S3Driver:
             config=config,
         )
 
-    def head(self, key: str, version: str | None) -> Entry:
-        """See Driver."""
-        if isinstance(key, ExactKey):
-            return _boto_entry(key, self._boto3.head_object(**self.object_of(key), **_version(version)))
-        import obstore
-
-        found = obstore.get(self._store, self._prefix + key, options={"head": True, **_wanted(Span(version=version))})  # type: ignore[arg-type]
-        return _entry(key, found)
-
-    def get(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
-        """See Driver."""
-        if isinstance(key, ExactKey):
-            return self._get_exact(key, span)
-        import obstore
-
-        try:
-            found = obstore.get(self._store, self._prefix + key, options=_wanted(span))  # type: ignore[arg-type]
-        except obstore.exceptions.GenericError as problem:
-            if _found(_STATUS, problem) != "416":
-                raise
-            return self.head(key, span.version), iter(())
-        return _entry(key, found), (bytes(part) for part in found.stream(min_chunk_size=1024 * 1024))
-
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver. S3 compares the SHA-256 that is sent along with what it has received."""
         if isinstance(key, ExactKey):
@@ -134,18 +102,6 @@ class S3Driver:
     def begin(self, key: str, how: How) -> _Multipart:
         """See Driver."""
         return _Multipart(self._boto3, self.object_of(key), key, how)
-
-    def list(self, prefix: str, *, deep: bool, start_after: str) -> Iterator[Entry]:
-        """See Driver. A key that is no path stops obstore: what is left is then listed by boto3."""
-        after = start_after
-        try:
-            for entry in self._listed(prefix, after, deep=deep):
-                yield entry
-                after = entry.path + ("/" if entry.kind == "folder" else "")
-        except Exception as problem:
-            if type(problem).__name__ != "InvalidPathError":
-                raise
-            yield from self._listed_exactly(prefix, after, deep=deep)
 
     def delete(self, key: str) -> None:
         """See Driver. S3 says nothing when nothing was there, so it is asked first."""
@@ -179,25 +135,11 @@ class S3Driver:
             _Multipart(self._boto3, self.object_of(target), target, how).copy(there, entry.size)
         return self.head(target, None)
 
-    def rename(self, source: str, target: str, how: How) -> bool:  # noqa: ARG002 - see Driver
-        """See Driver: S3 has no such step."""
-        return False
-
-    def sign(self, key: str, method: str, until: datetime) -> str:
-        """See Driver."""
-        if method not in ("GET", "PUT", "HEAD", "DELETE"):
-            raise NotSupported(f"{method} cannot be signed", capability="sign", hint="GET, PUT, HEAD or DELETE")
-        import obstore
-
-        return obstore.sign(self._store, method, self._prefix + key, until - datetime.now(UTC))  # type: ignore[call-overload,no-any-return]
-
     def classify(self, problem: Exception) -> type[StoreError] | None:
         """See Driver."""
-        if isinstance(problem, FileNotFoundError):
-            return ConfigError if "NoSuchBucket" in str(problem) else NotFound
         module = type(problem).__module__
-        if module.startswith("obstore"):
-            return _obstore_meaning(problem)
+        if module.startswith("obstore") or isinstance(problem, FileNotFoundError):
+            return _CODES.of_obstore(problem)
         if module.startswith(("botocore", "boto3")):
             return _boto_meaning(problem)
         return None
@@ -214,25 +156,6 @@ class S3Driver:
     def _under(self, prefix: str) -> dict[str, str]:
         return {"Bucket": self._spec.bucket, "Prefix": self._prefix + prefix}
 
-    def _own(self, key: str) -> str:
-        own = key[len(self._prefix) :]
-        return ExactKey(own) if wrong(own) else own
-
-    def _listed(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
-        import obstore
-
-        start = (self._prefix + prefix).rstrip("/")
-        if deep:
-            for batch in obstore.list(self._store, start or None, offset=self._prefix + after if after else None):
-                yield from (_meta_entry(self._own(each["path"]), each) for each in batch)
-            return
-        level = obstore.list_with_delimiter(self._store, start or None)
-        found = {f"{each}/": Entry(self._own(each), "folder") for each in level["common_prefixes"]}
-        found |= {each["path"]: _meta_entry(self._own(each["path"]), each) for each in level["objects"]}
-        for key in sorted(found, key=str.encode):
-            if key.encode() > (self._prefix + after).encode() or not after:
-                yield found[key]
-
     def _listed_exactly(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
         pages = self._boto3.get_paginator("list_objects_v2").paginate(
             **self._under(prefix),
@@ -248,15 +171,24 @@ class S3Driver:
                 elif found[key] is not None:
                     yield _boto_entry(self._own(key), found[key])
 
+    def _head_exact(self, key: str, version: str | None) -> Entry:
+        return _boto_entry(key, self._boto3.head_object(**self.object_of(key), **_version(version)))
+
     def _get_exact(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
-        bounds = "" if not span.start and span.end is None else f"bytes={span.start}-{'' if span.end is None else span.end - 1}"
-        found = self._boto3.get_object(
-            **self.object_of(key),
-            **({"Range": bounds} if bounds else {}),
-            **({"IfMatch": span.etag} if span.etag else {}),
-            **_version(span.version),
-        )
-        return _boto_entry(key, found), found["Body"].iter_chunks(1024 * 1024)
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._boto3.get_object(
+                **self.object_of(key),
+                **({"Range": bounds(span)} if bounds(span) else {}),
+                **({"IfMatch": span.etag} if span.etag else {}),
+                **_version(span.version),
+            )
+        except ClientError as problem:
+            if problem.response["Error"]["Code"] not in ("InvalidRange", "416"):
+                raise
+            return self.head(key, span.version), iter(())
+        return _boto_entry(key, found), found["Body"].iter_chunks(STREAM_BYTES)
 
     def _put_exact(self, key: str, data: bytes, how: How) -> Entry:
         made = self._boto3.put_object(**self.object_of(key), Body=data, **_kept(how), **_condition(how))
@@ -330,31 +262,6 @@ def _version(version: str | None) -> dict[str, str]:
     return {"VersionId": version} if version else {}
 
 
-def _wanted(span: Span) -> dict[str, Any]:
-    wanted: dict[str, Any] = {}
-    if span.end is not None:
-        wanted["range"] = (span.start, span.end)
-    elif span.start:
-        wanted["range"] = {"offset": span.start}
-    if span.etag:
-        wanted["if_match"] = span.etag
-    if span.version:
-        wanted["version"] = span.version
-    return wanted
-
-
-def _entry(key: str, found: Any) -> Entry:
-    attributes = {str(name): str(value) for name, value in dict(found.attributes).items()}
-    content_type = attributes.pop("Content-Type", None)
-    meta = _meta_entry(key, found.meta)
-    kept = {name: value for name, value in attributes.items() if not name[:1].isupper()}
-    return Entry(key, "file", meta.size, meta.modified, meta.etag, meta.version, None, content_type, kept)
-
-
-def _meta_entry(key: str, meta: Any) -> Entry:
-    return Entry(key, size=meta["size"], modified=meta["last_modified"], etag=meta["e_tag"], version=meta["version"])
-
-
 def _boto_entry(key: str, found: Any) -> Entry:
     size = found["Size"] if "Size" in found else _whole(found)
     return Entry(
@@ -374,39 +281,6 @@ def _whole(found: Any) -> int:
     return int(str(told).rpartition("/")[2])
 
 
-def _found(pattern: re.Pattern[str], problem: Exception) -> str:
-    found = pattern.search(str(problem))
-    return found[1] if found else ""
-
-
-def _obstore_meaning(problem: Exception) -> type[StoreError] | None:
-    named = {
-        "NotFoundError": NotFound,
-        "AlreadyExistsError": AlreadyExists,
-        "PreconditionError": Changed,
-        "NotModifiedError": Changed,
-        "PermissionDeniedError": PermissionDenied,
-        "UnauthenticatedError": PermissionDenied,
-        "UnknownConfigurationKeyError": ConfigError,
-    }
-    name = type(problem).__name__
-    return named[name] if name in named else _meaning(_found(_CODE, problem), _found(_STATUS, problem), problem)
-
-
-def _meaning(code: str, status: str, problem: Exception) -> type[StoreError]:
-    if code in _THROTTLED or status == "429":
-        return StoreThrottled
-    if code in _GONE or status == "301":
-        return ConfigError
-    if code in _NO_ENTRY or status in _NO_ENTRY:
-        return PermissionDenied
-    if status.startswith("5") or status in ("408", "409"):
-        return Unavailable
-    if status:
-        return StoreError
-    return StoreTimeout if _found(_KIND, problem) == "Timeout" or "Timeout" in str(problem) else Unavailable
-
-
 def _boto_meaning(problem: Exception) -> type[StoreError] | None:
     answer = getattr(problem, "response", None)
     if answer is None:
@@ -420,4 +294,4 @@ def _boto_meaning(problem: Exception) -> type[StoreError] | None:
     if code in ("PreconditionFailed", "412"):
         condition = str(answer["Error"].get("Condition", ""))
         return AlreadyExists if "None" in condition else Changed
-    return _meaning(code, status, problem)
+    return _CODES.meaning(code, status, problem)

@@ -12,7 +12,7 @@ from portl.stores._retry import RetryPolicy
 class RetrySpec(BaseModel):
     """How a call is tried again that failed for a while only. Pauses are drawn: up to ``base_s``, then up to twice that."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     attempts: int = Field(default=4, ge=1, le=20, description="Attempts at one call, the first included.")
     base_s: float = Field(default=0.2, ge=0, le=60, description="The longest first pause, in seconds; each later one doubles.")
@@ -27,7 +27,7 @@ class RetrySpec(BaseModel):
 class StoreSpec(BaseModel):
     """What every store's connection may say."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     retry: RetrySpec = Field(default=RetrySpec(), description="How a call is tried again.")
     timeout_s: float = Field(default=30, gt=0, le=840, description="How long one call may take, in seconds.")
@@ -71,5 +71,23 @@ class SftpSpec(StoreSpec):
     keepalive_s: float = Field(default=30, ge=0, le=3_600, description="How often a silent connection is kept up, in seconds.")
 
 
-STORE_TYPES: dict[str, type[StoreSpec]] = {"local": LocalSpec, "s3": S3Spec, "sftp": SftpSpec}
+class AzureSpec(StoreSpec):
+    """A container of Azure Blob Storage. Without a key or a token those of the environment are used, or its identity."""
+
+    type: Literal["azure"] = "azure"
+    account: str = Field(pattern=r"^(\$\{.+|[a-z0-9]{3,24})$", description="The storage account's name.")
+    container: str = Field(
+        pattern=r"^(\$\{.+|\$root|\$web|[a-z0-9](-?[a-z0-9])+)$", max_length=63, description="The container's name."
+    )
+    prefix: str = Field(default="", description="Everything is below it.")
+    endpoint: str | None = Field(
+        default=None,
+        pattern=r"^(https?://|\$\{)",
+        description="Of another cloud, such as https://ACCOUNT.blob.core.usgovcloudapi.net; or http://127.0.0.1:10000/ACCOUNT.",
+    )
+    account_key: SecretStr | None = Field(default=None, description="As ${secret:X}.")
+    sas_token: SecretStr | None = Field(default=None, description="A shared access signature of the container, as ${secret:X}.")
+
+
+STORE_TYPES: dict[str, type[StoreSpec]] = {"local": LocalSpec, "s3": S3Spec, "sftp": SftpSpec, "azure": AzureSpec}
 """The models of stores, by their ``type``."""

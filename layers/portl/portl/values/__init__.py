@@ -6,7 +6,7 @@ from portl._lazy import attributes
 
 if TYPE_CHECKING:
     from portl.values._condition import decide, is_condition
-    from portl.values._json import canonical_json, from_json, json_text, to_json
+    from portl.values._json import as_text, canonical_json, from_json, json_text, to_json
     from portl.values._mapping import FieldSpec, RecordMapping, compile_mapping
     from portl.values._redaction import REDACTOR, Redactor, redact, shortened
     from portl.values._sandbox import Readable
@@ -26,6 +26,7 @@ __all__ = [
     "Reference",
     "Unknown",
     "as_string",
+    "as_text",
     "canonical_json",
     "compile_mapping",
     "compile_value",
@@ -49,7 +50,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
         __name__,
         {
             "_condition": "decide is_condition",
-            "_json": "canonical_json from_json json_text to_json",
+            "_json": "as_text canonical_json from_json json_text to_json",
             "_mapping": "FieldSpec RecordMapping compile_mapping",
             "_redaction": "REDACTOR Redactor redact shortened",
             "_sandbox": "Readable",

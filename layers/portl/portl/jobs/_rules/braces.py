@@ -26,7 +26,7 @@ def braces_come_in_pairs(check: Check) -> None:
 
 def _lone(placed: Placed) -> re.Pattern[str]:
     """An expression that ends in two braces and begins with one or none: a path from a known name, or the name in braces."""
-    known = _ROOTS | ({placed.batch.alias} if placed.batch else set())
+    known = _ROOTS | ({placed.batch.alias} if placed.batch else {name for _, name in placed.step.own_names()})
     roots = "|".join(sorted(map(re.escape, known)))
     path = r"(?:\.\w+|\[[^\]{}]*\])"
     ends = r"\s*(?:\|[^{}]{0,200})?"

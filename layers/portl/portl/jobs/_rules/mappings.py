@@ -11,7 +11,7 @@ from portl.jobs._yaml import Path
 from portl.values import FieldSpec, compile_mapping
 from portl.values._mapping import FIELDS, is_long_form
 
-_MAPPED = ("mapping", "set", "where")
+_MAPPED = ("mapping", "set", "where", "columns")
 _NOT_OF_AN_EXPRESSION = "T107"
 
 

@@ -53,6 +53,8 @@ def _name(check: Check, placed: Placed, path: Path, reference: Reference) -> Non
     known = _EVERYWHERE | ({placed.batch.alias, "idx"} if placed.batch else _own_names(placed, path))
     if head in known or (head == "idx" and _reads_a_record(check, path)):
         return
+    if head == "part" and check.broken.touches(placed.path, "parts"):
+        return  # the parts that would give it are told of
     of_a_batch = {"idx"} | {each.step.batch.alias for each in check.steps if each.step.batch}
     hint = closest(head, known)
     if not placed.batch and head in of_a_batch:

@@ -12,9 +12,10 @@ _LATER = "\0"
 _IN_ADDRESS = re.compile(r"://[^/@:\s]*:(?P<secret>[^/@\s]+)@")
 _IN_QUERY = re.compile(r"[?&](?P<name>[\w.-]+)=(?P<secret>[^&#\s]+)")
 _SECRET = frozenset({
-    "accesskey", "accesstoken", "apikey", "apitoken", "authorization", "authtoken", "bearertoken", "clientsecret", "passphrase",
-    "passwd", "password", "privatekey", "proxyauthorization", "pwd", "refreshtoken", "secret", "secretaccesskey", "secretkey",
-    "sessiontoken", "token", "xaccesstoken", "xapikey", "xapitoken", "xauthtoken",
+    "accesskey", "accesstoken", "accountkey", "apikey", "apitoken", "authorization", "authtoken", "bearertoken",
+    "clientsecret", "passphrase",     "passwd", "password", "privatekey", "proxyauthorization", "pwd", "refreshtoken",
+    "sastoken", "secret", "secretaccesskey", "secretkey",     "sessiontoken", "token", "xaccesstoken", "xapikey",
+    "xapitoken", "xauthtoken",
 })  # fmt: skip
 """Names of fields and headers that hold a secret, in small letters and without - _ and dots."""
 _TO_A_HEADER = 'let a header of the connection carry it as "${secret:…}"'
