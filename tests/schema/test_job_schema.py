@@ -175,7 +175,7 @@ MODELS = {
 
 def keys(model: Any) -> set[str]:
     names = {field.alias or name for name, field in model.model_fields.items()}
-    other_step = issubclass(model, StepSpec) and model.connects_to != "http"
+    other_step = issubclass(model, StepSpec) and model.connects_to != "http" and not model.waits
     return names - {"timeout_s"} if other_step else names
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,16 +19,13 @@ from portl.runs._folder import RunFolder
 from portl.stores import File, facts, found_files, is_pattern, told_of
 from portl.stores import Found as FoundFile
 
-SHORTEST_S = 1.0
-"""A machine does not wait for less."""
-
 
 class StillWaiting(StepError):
     """What is waited for is not there yet, or not stable: it is to be looked at again in ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("what is waited for is not there yet", code="R173", outcome="Transient")
-        self.seconds = max(SHORTEST_S, round(seconds, 1))
+        self.seconds = max(1, math.ceil(seconds))  # a Wait state takes whole seconds
 
 
 def has_looked(folder: RunFolder, step_id: str) -> bool:

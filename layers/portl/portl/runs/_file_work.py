@@ -68,8 +68,9 @@ class FileWork:
         file = self._connections.file(str(address))
         with told_of(file):
             entry = file.store.stat(file.path, missing_ok=True)
-        nothing = dict.fromkeys(("size", "modified", "etag", "version"))
-        return {"exists": entry is not None, **(facts(entry) if entry else nothing)}
+        if entry is None or entry.kind == "folder":  # not every store has folders
+            return {"exists": False, **dict.fromkeys(("size", "modified", "etag", "version"))}
+        return {"exists": True, **facts(entry)}
 
     def expanded(self, intent: FileIntent) -> FileIntent:
         """The intent with the very files that a pattern means. They are kept: what is tried again works on the same."""
@@ -173,26 +174,27 @@ class FileWork:
 
     def _delete_one(self, file: File, intent: DeleteFiles) -> int:
         """What was there is noted before it goes, so that it counts though its removal's answer was lost."""
-        name = self._notes.name("delete", file.address)
+        name, store = self._notes.name("delete", file.address), file.store
         path = file.path.rstrip("/") if intent.recursive else file.path
-        entry = file.store.stat(path, missing_ok=True)
-        noted = self._notes.fact(name)
-        if entry is None:
-            if noted is None and not intent.missing_ok:
-                raise said_of_file(NotFound, file, "delete")
-            return int(noted or 0)
-        if entry.kind == "file":
+        entry = store.stat(path, missing_ok=True)
+        noted = int(self._notes.fact(name) or 0)
+        if entry is not None and entry.kind == "file":
             self._notes.keep(name, 1)
-            file.store.delete(path, missing_ok=True)
+            store.delete(path, missing_ok=True)
             return 1
-        if not intent.recursive:
+        if intent.recursive:
+            count = sum(1 for _ in store.list(path, recursive=True))
+            if count or entry is not None:  # some stores have no folders but those that files are in
+                self._notes.keep(name, max(noted, count))
+                store.delete_folder(path, recursive=True)
+                return max(noted, count)
+        elif entry is not None:
             problem = said_of_file(IsFolder, file, "delete")
             problem.hint = "write recursive: true to remove it with all that is in it"
             raise problem
-        count = max(int(noted or 0), sum(1 for _ in file.store.list(path, recursive=True)))
-        self._notes.keep(name, count)
-        file.store.delete_folder(path, recursive=True)
-        return count
+        if not noted and not intent.missing_ok:
+            raise said_of_file(NotFound, file, "delete")
+        return noted
 
     def _sign(self, intent: SignFile) -> Record:
         file, expires = self._connections.file(str(intent.path)), timedelta(seconds=intent.expires_s)

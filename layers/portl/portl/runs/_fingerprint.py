@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
+from portl.errors import MissingVariable
 from portl.runs._csv_files import checksums, checksums_name
 from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
 from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
@@ -63,7 +65,8 @@ def fingerprint_once(task: Task, intent: Intent | None) -> str:
     """The hash of a Task that is done once: of what it is about to do, None when its ``when`` leaves it out."""
     file = None
     if isinstance(intent, ReadRecords) and not isinstance(intent.path, Unknown):
-        file = checksums(intent, task.connections)
+        with suppress(MissingVariable):  # of a plan; a run cannot read it either, and says so
+            file = checksums(intent, task.connections)
     return _once(task, intent, file)
 
 

@@ -1,4 +1,4 @@
-"""``store.exists``: whether something is under an address, and what the store tells of it."""
+"""``store.exists``: whether a file is under an address, and what the store tells of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portl.steps._looking import AtPath, PathSpec
 
 
 class StoreExists(PathSpec):
-    """Looks whether a file or a folder is there."""
+    """Looks whether a file is there; a folder is none, for not every store has folders."""
 
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"exists", "size", "modified", "etag", "version"}))
     files: ClassVar[Literal["none", "read", "changed"]] = "read"

@@ -16,6 +16,8 @@ from portl.values._unknown import Unknown
 MASK = "***"
 SHORTEST = 3
 """A shorter secret is masked only where it is the whole text: anywhere else it would blank half of it and hide nothing."""
+_SIGNED = re.compile(r"(?i)\b(x-amz-signature|x-amz-security-token|sig|signature)=[^&\s\"'<>\\]{16,}")
+"""What signs an address: whoever has it can use the address, whoever made it."""
 _SHORTEST_LINE = 8
 _SHORTEST_CODE = 8
 
@@ -47,13 +49,13 @@ class Redactor:
         if text in self._short:
             return MASK
         pattern = self._pattern
-        if pattern is None or pattern.search(text) is None:
-            return text
-        return _masked(text, pattern)
+        if pattern is not None and pattern.search(text) is not None:
+            text = _masked(text, pattern)
+        return _SIGNED.sub(rf"\1={MASK}", text) if "=" in text else text
 
     def tree(self, value: Any) -> Any:
         """The JSON value with every secret masked, in keys and numbers too."""
-        return self._tree(value) if self._pattern or self._short else value
+        return self._tree(value)
 
     def _tree(self, value: Any) -> Any:
         if isinstance(value, str):
