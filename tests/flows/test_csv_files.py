@@ -150,3 +150,15 @@ def test_a_plan_shows_the_files_and_reads_them_to_their_end(run: Any, tmp_path: 
     assert (shown.code, 'reads "lake:in/*.csv"' in shown.out, "4 records" in shown.out) == (0, True, True), (
         shown.out + shown.err
     )
+
+
+@pytest.mark.parametrize("more", ["", ", ranges: always"])
+def test_the_files_that_a_list_of_a_store_names_are_read_in_its_order(run: Any, peer: Peer, more: str) -> None:
+    listing = '  - {id: files, type: store.list, path: "lake:in/*.csv"}\n'
+    read = '  - {id: read, type: csv.read, path: "{{ steps.files.rows }}", file_column: file' + more + "}\n"
+    ended = run(listing + read + TELL, "--param", "path=x", files={"in/a.csv": A, "in/b.csv": B})
+    assert ended.code == 0, ended.err
+    assert {call["body"]["row"]["n"]: call["body"]["row"]["file"] for call in peer.calls()} == {
+        **dict.fromkeys("123", "lake:in/a.csv"),
+        "4": "lake:in/b.csv",
+    }

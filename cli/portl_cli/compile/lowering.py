@@ -48,20 +48,19 @@ def connections(job: Job, steps: Iterable[StepSpec]) -> dict[str, Any]:
 
 
 def row_stores(job: Job, steps: Iterable[StepSpec], values: Iterable[Any]) -> dict[str, Any]:
-    """The specs of the stores in which the rows may have stayed that the steps go over or the values name.
+    """The specs of the stores, besides those of ``connections``, in which rows may be that the steps go over or values name.
 
     They are no connections of the steps: that a store is another one now makes no difference to what is done with its rows.
     """
-    wanted: set[tuple[str, str | None]] = {
-        source for step in walk_steps(list(steps)) if (source := source_of(step)) is not None
-    }
+    steps = list(steps)
+    wanted: set[tuple[str, str | None]] = {source for step in walk_steps(steps) if (source := source_of(step)) is not None}
     wanted |= {(found.name, found.field) for value in values for found in step_references(value)}
     makers = [
         step
         for step in walk_steps(job.steps)
         if step.leaves_rows() and any((step.name, field) in wanted for field in (*step.shape.lists, None))
     ]
-    return {name: encode_spec(job.connections[name]) for name in sorted(stores_of(job, makers))}
+    return {name: encode_spec(job.connections[name]) for name in sorted(stores_of(job, makers) - stores_of(job, steps))}
 
 
 def reads(job: Job, values: Iterable[Any]) -> dict[str, list[str]]:
