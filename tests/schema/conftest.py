@@ -125,20 +125,6 @@ steps:
     expect: [200]
     idempotency_key: k
     concurrency: 2
-  - {id: ready, type: store.wait, path: "partner:out/*.csv", stable_s: 5, timeout_s: 600, every_s: 10}
-  - {id: found, type: store.list, path: "partner:out", recursive: true}
-  - id: fetch
-    type: store.copy
-    batch: {from: "{{ steps.found.rows }}", as: file}
-    from: "{{ file.path }}"
-    to: "lake:in/{{ file.name }}"
-    overwrite: if_different
-    verify: full
-    parallel: 2
-  - {id: away, type: store.move, from: "partner:out/*.csv", to: "partner:done/", overwrite: replace, verify: size}
-  - {id: seen, type: store.exists, path: "lake:in/a.csv"}
-  - {id: link, type: store.sign, path: "lake:in/a.csv", method: GET, expires_s: 60}
-  - {id: clean, type: store.delete, path: "lake:tmp", recursive: true, missing_ok: false}
   - {id: text, type: api.call, url: "https://example.org", body: text}
   - {id: form, type: api.call, path: /y, form: {a: 1}}
   - id: written
@@ -154,6 +140,20 @@ steps:
     content_type: text/csv
   - {id: page, type: file.write, path: o.txt, rows: [{a: 1}], format: text, template: "{{ row.a }}", header: h, footer: f}
   - {id: names, type: file.write, path: o.json, rows: [{a: 1}], format: json, columns: [a]}
+  - {id: ready, type: store.wait, path: "partner:out/*.csv", stable_s: 5, timeout_s: 600, every_s: 10}
+  - {id: found, type: store.list, path: "partner:out", recursive: true}
+  - id: fetch
+    type: store.copy
+    batch: {from: "{{ steps.found.rows }}", as: file}
+    from: "{{ file.path }}"
+    to: "lake:in/{{ file.name }}"
+    overwrite: if_different
+    verify: full
+    parallel: 2
+  - {id: away, type: store.move, from: "partner:out/*.csv", to: "partner:done/", overwrite: replace, verify: size}
+  - {id: seen, type: store.exists, path: "lake:in/a.csv"}
+  - {id: link, type: store.sign, path: "lake:in/a.csv", method: GET, expires_s: 60}
+  - {id: clean, type: store.delete, path: "lake:tmp", recursive: true, missing_ok: false}
 triggers: []
 """
 
