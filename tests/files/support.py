@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from portl.runs import FileIntent, FileWork, Run, RunFolder
 from portl.runs._origin import Origin
@@ -66,9 +66,16 @@ class Named:
 class World:
     """Drivers by name that outlive the processes that work on them, and the folder of a run."""
 
+    made: ClassVar[list[World]] = []
+
     def __init__(self, **drivers: Driver) -> None:
+        self.made.append(self)
         self.drivers = drivers
         self.runs = MemoryDriver()
+
+    def close(self) -> None:
+        for driver in self.drivers.values():
+            driver.close()
 
     def store(self, name: str) -> Store:
         return Store(self.drivers[name])

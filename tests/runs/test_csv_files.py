@@ -257,7 +257,7 @@ def test_files_of_this_machine_are_named_as_the_pattern_names_them(tmp_path: Any
     for path in ("in/*.csv", f"{tmp_path}/in/[ab].csv", "./*/?.csv"):
         files = CsvFiles(intent(path), Connections({}))
         found = [taken.record["n"] for taken in files.records()]
-        before = {"in/*.csv": "in/", "./*/?.csv": "in/"}.get(path, f"{tmp_path}/in/")
+        before = {"in/*.csv": "in/", "./*/?.csv": "./in/"}.get(path, f"{tmp_path}/in/")
         assert (found, files.addresses) == (["a.csv", "b.csv"], [f"{before}a.csv", f"{before}b.csv"])
 
 

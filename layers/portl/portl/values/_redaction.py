@@ -55,7 +55,8 @@ class Redactor:
 
     def tree(self, value: Any) -> Any:
         """The JSON value with every secret masked, in keys and numbers too."""
-        return self._tree(value)
+        masked = self._tree(value)
+        return value if masked == value else masked
 
     def _tree(self, value: Any) -> Any:
         if isinstance(value, str):
