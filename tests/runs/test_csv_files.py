@@ -254,10 +254,9 @@ def test_files_of_this_machine_are_named_as_the_pattern_names_them(tmp_path: Any
     for name in ("a.csv", "b.csv", "c.txt"):
         (tmp_path / "in" / name).write_bytes(f"n\n{name}\n".encode())
     monkeypatch.chdir(tmp_path)
-    for path in ("in/*.csv", f"{tmp_path}/in/[ab].csv", "./*/?.csv"):
+    for path, before in {"in/*.csv": "in/", f"{tmp_path}/in/[ab].csv": f"{tmp_path}/in/", "./*/?.csv": "./in/"}.items():
         files = CsvFiles(intent(path), Connections({}))
         found = [taken.record["n"] for taken in files.records()]
-        before = {"in/*.csv": "in/", "./*/?.csv": "./in/"}.get(path, f"{tmp_path}/in/")
         assert (found, files.addresses) == (["a.csv", "b.csv"], [f"{before}a.csv", f"{before}b.csv"])
 
 

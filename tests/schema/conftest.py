@@ -60,6 +60,7 @@ steps:
   - id: read_csv
     type: csv.read
     path: "{{ params.path }}"
+    for_each: "{{ [params] }}"
     dialect: {delimiter: ";", quote: "'", header: true}
     columns: [code]
     types: {count: int}
@@ -150,6 +151,7 @@ steps:
     overwrite: if_different
     verify: full
     parallel: 2
+    etag: "{{ file.etag }}"
   - {id: away, type: store.move, from: "partner:out/*.csv", to: "partner:done/", overwrite: replace, verify: size}
   - {id: seen, type: store.exists, path: "lake:in/a.csv"}
   - {id: link, type: store.sign, path: "lake:in/a.csv", method: GET, expires_s: 60}

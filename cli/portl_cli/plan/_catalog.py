@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,7 +90,9 @@ class PlanConnections(Connections):
 
     def file(self, address: str) -> File:
         """The file of an address; of one that the job would have made by now, what it would be a copy of."""
-        return self._catalogs.file(self._made[address]) if address in self._made else super().file(address)
+        if address not in self._made:
+            return super().file(address)
+        return replace(self._catalogs.file(self._made[address]), address=address)
 
     def get(self, name: str) -> Any:
         """The tables of a database, or a store.

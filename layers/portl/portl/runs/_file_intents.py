@@ -50,10 +50,13 @@ class CopyFile:
     source: Address
     target: Address
     manner: Manner
+    etag: Address | None = None
+    """What the source must have, where it is told."""
 
     def told(self) -> Told:
         """See the module."""
-        return self.manner.verb, {"from": self.source, "to": self.target, **self.manner.told()}
+        pinned = {} if self.etag is None else {"etag": self.etag}
+        return self.manner.verb, {"from": self.source, "to": self.target, **pinned, **self.manner.told()}
 
 
 @dataclass(frozen=True, slots=True)

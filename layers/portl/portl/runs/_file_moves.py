@@ -41,7 +41,7 @@ class Move:
             entry = self.source.store.stat(self.source.path, missing_ok=True)
             if entry is None:
                 return self._moved_before(note)
-            entry = look(self.source)
+            entry = look(self.source, None if self.intent.etag is None else str(self.intent.etag))
             if same_file(self.source, self.target):
                 return self._result("unchanged", entry.size, entry.checksum)
             if not self._is_copied(note, entry):
@@ -80,7 +80,7 @@ class Move:
                     return note
                 source, target = self.source, self.target
                 where = (source.store, source.path, target.store, target.path)
-                made = transfer(*where, overwrite=found.overwrite, verify=manner.verify)
+                made = transfer(*where, overwrite=found.overwrite, verify=manner.verify, etag=entry.etag)
                 return self._noted(entry, made.checksum, renamed=False)
             except AlreadyExists:
                 if self._target_etag() is None:

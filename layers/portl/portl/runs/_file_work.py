@@ -114,7 +114,8 @@ class FileWork:
         source, target = self._connections.file(str(intent.source)), self._connections.file(str(intent.target))
         if intent.manner.moves:
             return Move(intent, source, target, self._notes).run()
-        placed = place(source, target, overwrite=intent.manner.overwrite, verify=intent.manner.verify)
+        etag = None if intent.etag is None else str(intent.etag)
+        placed = place(source, target, overwrite=intent.manner.overwrite, verify=intent.manner.verify, etag=etag)
         return {"path": target.address, "size": placed.size, "checksum": placed.checksum, "action": placed.action}
 
     def _copy_all(self, intent: CopyFiles) -> Record:

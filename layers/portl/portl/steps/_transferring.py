@@ -33,6 +33,9 @@ class TransferSpec(StepSpec):
     verify: Verify = Field(
         default="checksum", description="How the copy is compared: its size, a checksum of the store's, or read back in full."
     )
+    etag: str | None = Field(
+        default=None, description="The source's ETag, as store.list tells it: another content under its path is an error."
+    )
     parallel: int | None = Field(
         default=None, ge=1, le=32, description="Files under way together; in a batch 8, of a pattern 4 when not told."
     )
@@ -49,6 +52,8 @@ class TransferSpec(StepSpec):
         yield from super().expressions()
         yield ("from",), self.source
         yield ("to",), self.to
+        if self.etag is not None:
+            yield ("etag",), self.etag
 
     def own_names(self) -> Iterator[tuple[str, str]]:
         """See StepSpec."""
@@ -68,6 +73,7 @@ class Transferring:
     def __init__(self, spec: TransferSpec, _: Connections) -> None:
         self._spec = spec
         self._from, self._to = compile_value(spec.source), compile_value(spec.to)
+        self._etag = compile_value(spec.etag) if spec.etag is not None else None
         self._manner = Manner(spec.overwrite, spec.verify, self.moves)
 
     def plan(self, scope: Scope) -> CopyFile | CopyFiles:
@@ -84,7 +90,7 @@ class Transferring:
     def _one(self, source: str | Unknown, scope: Scope) -> CopyFile:
         file = source if isinstance(source, Unknown) else name_parts(source)
         target = self._target(scope if self._per_record(scope) else {**scope, FILE: file}, file["name"])
-        return CopyFile(source, target, self._manner)
+        return CopyFile(source, target, self._manner, as_string(self._etag.render(scope)) if self._etag else None)
 
     def _per_record(self, scope: Scope) -> bool:
         return self._spec.batch is not None or "idx" in scope

@@ -15,6 +15,9 @@ from portl.runs import ReadRecords, RowsReader, Scope, StepType, run_step
 from portl.stores import Compression
 from portl.values import Unknown, as_string, compile_value, json_text, shortened
 
+FILE = "file"
+"""What ``path`` calls a record of ``for_each``."""
+
 
 class Dialect(Strict):
     """How the file is written; what is not told is found out."""
@@ -30,6 +33,10 @@ class CsvRead(StepSpec):
     path: str = Field(
         description="The file: store:path, s3://bucket/key, or a path from the working folder; a pattern of files with * ? [] "
         "{,} and **; or one {{ expression }} for a list of addresses, or of records that have an address or a path."
+    )
+    for_each: str | None = Field(
+        default=None,
+        description="One {{ expression }} for a list of records: path is worked out for each of them, called file.",
     )
     dialect: Dialect = Field(default=Dialect(), description="How the file is written.")
     columns: list[str] | None = Field(default=None, description="Columns that must be there.")
@@ -61,6 +68,13 @@ class CsvRead(StepSpec):
         """See StepSpec."""
         yield from super().expressions()
         yield ("path",), self.path
+        if self.for_each is not None:
+            yield ("for_each",), self.for_each
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """See StepSpec."""
+        if self.for_each is not None:
+            yield "path", FILE
 
 
 class Reading:
@@ -69,10 +83,21 @@ class Reading:
     def __init__(self, spec: CsvRead, _: Connections) -> None:
         self._spec = spec
         self._path = compile_value(spec.path)
+        self._files = compile_value(spec.for_each) if spec.for_each is not None else None
 
     def plan(self, scope: Scope) -> ReadRecords:
         """The files to read."""
-        return ReadRecords(_paths(self._path.render(scope)), self._options())
+        found = self._path.render(scope) if self._files is None else self._each(self._files.render(scope), scope)
+        return ReadRecords(_paths(found), self._options())
+
+    def _each(self, files: Any, scope: Scope) -> Any:
+        """The path of each file of a list."""
+        if isinstance(files, Unknown) or (isinstance(files, RowsReader) and files.rows.begins):
+            return files
+        if isinstance(files, (str, Mapping)) or not isinstance(files, Iterable):
+            text = f"for_each gives {shortened(str(json_text(files)), 80)}, which is no list"
+            raise RunError(text, code="R107", hint="a list of records, such as the rows of a store.list")
+        return [self._path.render({**scope, FILE: each}) for each in files]
 
     def _options(self) -> dict[str, Any]:
         spec = self._spec

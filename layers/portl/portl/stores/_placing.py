@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from portl.errors import AlreadyExists, IsFolder, StoreError
+from portl.errors import AlreadyExists, Changed, IsFolder, StoreError
 from portl.stores._entries import Entry
 from portl.stores._files import File
 from portl.stores._saying import said, said_of
@@ -37,15 +37,17 @@ class Placed:
     checksum: str | None
 
 
-def place(source: File, target: File, *, overwrite: Overwrite = "fail", verify: Verify = "checksum") -> Placed:
-    """Copies a file to its place, whole or not at all.
+def place(
+    source: File, target: File, *, overwrite: Overwrite = "fail", verify: Verify = "checksum", etag: str | None = None
+) -> Placed:
+    """Copies a file to its place, whole or not at all; ``etag`` is what the source must have.
 
     Raises:
         AlreadyExists: another content is there, and ``fail`` was said.
         NotFound, IsFolder, Changed, ChecksumMismatch: as ``transfer``.
     """
     with told_of(source, target):
-        entry = look(source)
+        entry = look(source, etag)
         if same_file(source, target):
             return Placed("unchanged", entry.size, entry.checksum)
         while True:
@@ -53,7 +55,8 @@ def place(source: File, target: File, *, overwrite: Overwrite = "fail", verify: 
             if found.what != "copy":
                 return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
             try:
-                made = transfer(source.store, source.path, target.store, target.path, overwrite=found.overwrite, verify=verify)
+                where = (source.store, source.path, target.store, target.path)
+                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag)
             except AlreadyExists:
                 if target.store.stat(target.path, missing_ok=True) is None:
                     raise
@@ -61,15 +64,17 @@ def place(source: File, target: File, *, overwrite: Overwrite = "fail", verify: 
             return Placed("copied", made.size, made.checksum)
 
 
-def look(file: File) -> Entry:
+def look(file: File, etag: str | None = None) -> Entry:
     """What a file is.
 
     Raises:
-        NotFound, IsFolder.
+        NotFound, IsFolder; Changed: it has another ETag than ``etag``.
     """
     entry = file.store.stat(file.path)
     if entry is None or entry.kind == "folder":
         raise said_of_file(IsFolder, file, "stat")
+    if etag is not None and entry.etag != etag:
+        raise said_of_file(Changed, file, "stat")
     return entry
 
 

@@ -35,6 +35,7 @@ def transfer(
     verify: Verify = "checksum",
     progress: OnProgress | None = None,
     resume: bool = False,
+    etag: str | None = None,
 ) -> Written:
     """Copies one file, whole or not at all; the source is read as one content from end to end.
 
@@ -47,6 +48,7 @@ def transfer(
         overwrite: without it, what is there stays and AlreadyExists is raised.
         verify: ``size``; ``checksum``: also a hash, the store's own where it tells one, else read back; ``full``: read back.
         progress: is told how far it is.
+        etag: what the source must have; Changed when it has another.
         resume: a target that is there with the same content counts as done, so that what was cut off can be done over.
 
     Raises:
@@ -57,6 +59,8 @@ def transfer(
     entry = src_store.stat(src)
     if entry is None or entry.kind == "folder":
         raise said(IsFolder, src, src_store.name, "transfer", None)
+    if etag is not None and entry.etag != etag:
+        raise said(Changed, src, src_store.name, "transfer", None)
     if src_store.driver is dst_store.driver and src_store.key(src) == dst_store.key(dst):
         if not overwrite:
             raise said(AlreadyExists, dst, dst_store.name, "transfer", None)
