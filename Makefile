@@ -6,7 +6,7 @@ BIN := .venv/bin
 BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos bench-stores build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -56,6 +56,14 @@ prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and c
 
 chaos: .venv/installed-dev  ## Flow A while the database, workers and calls fail at random; RECORDS=20000 SEED=
 	PORTL_CHAOS_RECORDS=$(or $(RECORDS),20000) PORTL_CHAOS_SEED=$(SEED) $(BIN)/pytest -s -m chaos tests/chaos
+
+.cache/bench/installed: bench/requirements.txt pyproject.toml
+	"$(PYTHON)" -m venv .cache/bench
+	.cache/bench/bin/python -m pip install --quiet --disable-pip-version-check -e . --requirement bench/requirements.txt
+	@touch $@
+
+bench-stores: .cache/bench/installed  ## Stores beside remote-store, s3fs, boto3, paramiko and rclone, into docs/performance.md; BENCH=--help
+	.cache/bench/bin/python bench/stores.py $(BENCH)
 
 build: .venv/installed  ## Compile every job
 	$(BIN)/portl build

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,40 @@ def test_the_example_of_every_commands_help_is_a_command_that_exists(tmp_path: P
         assert (ended.code, own != []) == (0, True)
         options = re.findall(r"--[a-z-]+", "".join(own))
         assert [option for option in options if option not in ended.out.split("Options:")[1]] == []
+
+
+def collected(folder: str) -> set[str]:
+    """The tests of a folder as pytest names them."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        folder,
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "long or not long",
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return {line for line in ended.stdout.splitlines() if "::" in line}
+
+
+def test_every_test_that_the_table_of_promises_leads_to_exists_and_runs_on_that_kind_of_store() -> None:
+    page = (ROOT / "docs" / "stores.md").read_text("utf-8")
+    links = re.findall(r'\]\(\.\./(\S+) "(\S+?)::(\S+?)(?: -k (\w+))?"\)', page)
+    tests = collected("tests/stores")
+    missing = []
+    for path, file, name, kind in links:
+        own = [test for test in tests if re.match(rf"{re.escape(file)}::{name}(\[|$)", test)]
+        if path != file or not [test for test in own if not kind or re.search(rf"[\[-]{kind}[-\]]", test)]:
+            missing.append((file, name, kind))
+    assert (missing, len(links) > 100) == ([], True)
+
+
+@pytest.mark.parametrize("page", ["stores.md", "writing-a-store-driver.md", "performance.md"])
+def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)[^)]*\)", (ROOT / "docs" / page).read_text("utf-8"))
+    assert [link for link in links if not (ROOT / "docs" / link.partition("#")[0]).exists()] == []
+    assert links

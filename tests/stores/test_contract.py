@@ -214,6 +214,29 @@ def test_a_promised_checksum_is_held_against_the_content(store: Store) -> None:
     assert (store.read("a"), paths(store)) == (LARGE, ["a"])
 
 
+def test_what_a_store_tells_of_a_whole_file_is_its_hash(store: Store) -> None:
+    needs(store, "checksum")
+    store.write("a", LARGE)
+    for entry in (store.stat("a"), *store.list()):
+        assert entry is not None
+        name, _, value = str(entry.checksum).partition(":")
+        assert value == hashlib.new(name, LARGE, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("key", ["a//b", "c///d"])
+def test_a_key_that_is_no_path_is_used_as_it_stands(store: Store, key: str) -> None:
+    needs(store, "exact_keys")
+    exact = store.exact(key)
+    store.write(exact, b"old")
+    with pytest.raises(AlreadyExists):
+        store.write(exact, b"new")
+    store.write(exact, b"new", overwrite=True)
+    (found,) = paths(store, recursive=True)
+    assert (found, store.read(found), store.read_range(exact, 1, 1)) == (key, b"new", b"e")
+    store.delete(found)
+    assert paths(store, recursive=True) == []
+
+
 # reading
 
 
@@ -520,12 +543,32 @@ def test_a_file_of_this_machine_goes_up_and_comes_down_whole_or_not_at_all(store
     assert not (tmp_path / "never").exists()
 
 
-def test_progress_is_told_at_the_end_at_least(store: Store, tmp_path: Path) -> None:
+def test_progress_is_told_at_the_end_and_at_most_once_a_second(store: Store, tmp_path: Path) -> None:
     told: list[Progress] = []
-    store.write("a", LARGE, progress=told.append)
+    store.write("a", (LARGE[at : at + 100_000] for at in range(0, len(LARGE), 100_000)), progress=told.append)
     transfer(store, "a", Store(BACKENDS["local"](tmp_path / "other")), "b", progress=told.append)
     ended = [(each.op, each.path, each.bytes, each.total, each.files) for each in told if each.files]
     assert ended == [("write", "a", len(LARGE), None, 1), ("copy", "a", len(LARGE), len(LARGE), 1)]
+    for op, last in (("write", told.index(next(each for each in told if each.files))), ("copy", len(told) - 1)):
+        before = [each for each in told[:last] if each.op == op]
+        assert len(before) <= told[last].elapsed, "once a second, and once at the end"
+
+
+def test_a_listener_is_told_of_every_call(store: Store) -> None:
+    told: list[Any] = []
+    listened = Store(store.driver, on_call=told.append)
+    listened.write("a", b"c0ntent")
+    listened.stat("a")
+    with pytest.raises(NotFound):
+        listened.delete("absent")
+    names = {"store", "operation", "path", "seconds", "attempts", "error"}
+    assert [{*each} for each in told] == [names] * 3
+    assert [(each["operation"], each["path"], each["attempts"], each["error"]) for each in told] == [
+        ("write", "a", 1, None),
+        ("stat", "a", 1, None),
+        ("delete", "absent", 1, "NotFound"),
+    ]
+    assert "c0ntent" not in repr(told)
 
 
 def test_a_closed_store_does_nothing_any_more(store: Store) -> None:

@@ -12,7 +12,7 @@ from portl.stores._retry import RetryPolicy
 class RetrySpec(BaseModel):
     """How a call is tried again that failed for a while only. Pauses are drawn: up to ``base_s``, then up to twice that."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     attempts: int = Field(default=4, ge=1, le=20, description="Attempts at one call, the first included.")
     base_s: float = Field(default=0.2, ge=0, le=60, description="The longest first pause, in seconds; each later one doubles.")
@@ -27,7 +27,7 @@ class RetrySpec(BaseModel):
 class StoreSpec(BaseModel):
     """What every store's connection may say."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     retry: RetrySpec = Field(default=RetrySpec(), description="How a call is tried again.")
     timeout_s: float = Field(default=30, gt=0, le=840, description="How long one call may take, in seconds.")
