@@ -84,6 +84,44 @@ def test_what_fails_again_stays_open_writes_nothing_and_keeps_nobody_else_back(p
     assert (poisoned.ran.letters, [code for code, _ in query(U)]) == ([], [*"abcdefghi"])
 
 
+def test_a_replay_names_its_run_to_be_replayed_again_and_stands_for_it(poisoned: Poisoned, api: Api) -> None:
+    """The replay has not the other records, so it cannot be replayed itself; and what began as a demo goes on as one."""
+    poisoned.poison.unlink()
+    base = poisoned.ran.folder.name
+    assert f"    portl runs replay {base} --all-failed  does them again\n" in poisoned.ran.ended.out
+    replayed = poisoned.replay("--all-failed", "--demo")
+    again = f"portl runs replay {base} --all-failed --demo"
+    assert (replayed.code, f"    {again}  does them again\n" in replayed.out) == (0, True), replayed.out
+    within = ("--project", str(poisoned.tmp_path / "p"))
+    made = next(run for run in listed(poisoned, *within) if run["job"] == "j" and list_letters(poisoned, run["run"]))
+    shown = [poisoned.command("runs", "show", made["run"], *more, *within).out for more in ((), ("--failed",))]
+    page = (Path(made["folder"]) / "index.html").read_text("utf-8")
+    assert [again in text for text in (*shown, page)] == [True, True, True], shown
+    once_more = poisoned.command("runs", "replay", made["run"], "--all-failed", "--host", "inline", *within)
+    assert (once_more.code, f"{made['run']} is a replay of some records of {base}" in once_more.err) == (0, True), once_more.err
+
+
+def test_a_record_that_fails_in_a_replay_only_is_named_by_its_step_and_number(poisoned: Poisoned, query: Any) -> None:
+    poisoned.poison.unlink()
+    query("ALTER TABLE u DROP CONSTRAINT never_e")
+    assert poisoned.replay("--all-failed").code == 0
+    poisoned.api.refusals["/tell/b"] = [(422, None)]
+    replayed = poisoned.replay("--step", "tell", "--item", "2")
+    again = f"portl runs replay {poisoned.ran.folder.name} --step tell --item 2"
+    assert (replayed.code, f"    {again}" in replayed.out) == (0, True), replayed.out
+
+
+def listed(poisoned: Poisoned, *within: str) -> list[dict[str, Any]]:
+    """The runs, newest first."""
+    found: list[dict[str, Any]] = json.loads(poisoned.command("runs", "list", "--json", *within).out)
+    return found
+
+
+def list_letters(poisoned: Poisoned, run: str) -> list[Path]:
+    """The files of a run's dead letters that hold some."""
+    return [file for file in (poisoned.tmp_path / "runs" / run / "dead").glob("*/*.jsonl") if file.stat().st_size]
+
+
 def test_a_record_that_fails_again_before_a_unit_is_not_taken_for_done_by_it(poisoned: Poisoned, query: Any, api: Api) -> None:
     """The function still refuses the third record when it is replayed first: nothing may say that its rows are written."""
     query("ALTER TABLE u DROP CONSTRAINT never_e")

@@ -14,6 +14,7 @@ from portl.errors import RunError
 from portl.jobs import Job, closest
 from portl.runs import REPLAY, RunFolder, read_base
 from portl.stores import open_store
+from portl_cli.commands._again import replayed_run
 from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._letters import letters_of
@@ -41,7 +42,7 @@ class Replay:
 
     @property
     def command(self) -> str:
-        """The command that does it."""
+        """The command that does it; without ``--demo``, which is no part of what is done."""
         items = " ".join(f"--item {record + 1}" for record in self.records)
         return f"portl runs replay {self.run} --step {self.step} {items}"
 
@@ -191,7 +192,7 @@ def command(
     around = find_project(start)
     root = runs_folder(around)
     os.environ["PORTL_RUNS"] = str(root)  # the replay stands beside its run, wherever its job's file is
-    run = find_run(root, run)
+    run = _own_run(root, find_run(root, run))
     file = job_of(root, run, around, told)
     project, found = compiled(file)
     if all_failed:
@@ -203,6 +204,15 @@ def command(
     one = _plan if plans else _do
     codes = (one(project, found, file, replay, demo, as_json, host, time_scale) for replay in wanted)
     return next((code for code in codes if code), 0)
+
+
+def _own_run(root: Path, run: str) -> str:
+    """The run whose records are meant: of a replay the one that it did some of again, for a replay has not the others."""
+    base = replayed_run(root / run)
+    if base is None:
+        return run
+    click.echo(f"{run} is a replay of some records of {base}: they are those of {base}", err=True)
+    return base
 
 
 def _plan(project: Project, found: Compiled, file: Path, replay: Replay, demo: bool, as_json: bool, *_: Any) -> int:
@@ -218,7 +228,8 @@ def _do(
     from portl_cli.commands.run import Manner, run_compiled
 
     manner = Manner(demo=demo, as_json=as_json, host=host, time_scale=time_scale)
-    ran = run_compiled(project, found, file, replay.input, manner, replay.command)
+    again = replay.command + (" --demo" if demo else "")
+    ran = run_compiled(project, found, file, replay.input, manner, again)
     if ran.code == 0:
         failed = {letter["record"] for letter in letters_of(ran.folder)}
         settle(runs_folder(project) / replay.run, set(replay.records) - failed, ran.folder.name)

@@ -9,6 +9,8 @@ from typing import Any
 
 from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
+from portl_cli.commands._again import all_failed_command, replayed_run
+from portl_cli.commands._letters import count_letters
 from portl_cli.commands._outcome import Told, consequence, first_error, records_read, tables
 from portl_cli.commands._reused import reused_document, reused_lines
 
@@ -64,8 +66,18 @@ def dead_letters(told: Told) -> Iterator[str]:
         count = sum(letters.values())
         steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
         yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
-        yield f"    portl runs show {told.run_folder.name} --failed        lists them"
-        yield f"    portl runs replay {told.run_folder.name} --all-failed  does them again"
+        commands = f"portl runs show {told.run_folder.name} --failed", replay_command(told)
+        width = max(map(len, commands))
+        for command, what in zip(commands, ("lists them", "does them again"), strict=True):
+            yield f"    {command:<{width}}  {what}"
+
+
+def replay_command(told: Told) -> str:
+    """The command that does again what was kept aside: a replay's is that of its run, or its own where that has no letters."""
+    base = replayed_run(told.run_folder)
+    if base is not None and not count_letters(told.run_folder.parent / base):
+        return told.again
+    return all_failed_command(told.run_folder, demo=told.demo)
 
 
 def _received(told: Told) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,7 @@ from portl.errors import RunError
 from portl.jobs import Job, closest, key_stores
 from portl.runs import RESUME, RunFolder, base_params, check_key, read_base
 from portl.stores import open_store
+from portl_cli.commands._again import replayed_run
 from portl_cli.commands._ending import find_run, kept_runs
 from portl_cli.commands._params import param_texts
 from portl_cli.compile import tasks_in_order
@@ -40,8 +40,8 @@ def resumed_input(root: Path, job: Job, texts: Iterable[str], *, resume: str | N
 def _base(root: Path, job: Job, resume: str | None) -> str:
     if resume is not None:
         return find_run(root, resume)
-    found = (run for run in kept_runs(root) if run["job"] == job.job and run["status"] not in ("RUNNING", "NOT_STARTED"))
-    run = next(found, None)
+    ended = (run for run in kept_runs(root) if run["job"] == job.job and run["status"] not in ("RUNNING", "NOT_STARTED"))
+    run = next((run for run in ended if replayed_run(root / run["run"]) is None), None)
     if run is None:
         raise click.UsageError(
             f"--from goes on from the newest run of {job.job}, and there is none; run the job once without it"
@@ -68,8 +68,3 @@ def refuse_running(root: Path, run: str) -> None:
     """
     if any(each["run"] == run and each["status"] == "RUNNING" for each in kept_runs(root)):
         raise click.UsageError(f"{run} is still running: wait for its end, or interrupt it")
-
-
-def resume_command(job_file: Path, run: str, *, demo: bool) -> str:
-    """The command that goes on with a run that did not come to its end."""
-    return " ".join(["portl run", shlex.quote(str(job_file)), "--resume", run, *(["--demo"] if demo else [])])
