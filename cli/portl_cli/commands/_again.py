@@ -10,9 +10,12 @@ from typing import Any
 
 import click
 
-from portl.jobs import Param
+from portl.jobs import Job, Param
 from portl.runs import RunFolder
 from portl.stores import open_store
+
+OF_A_VALUE = ("D103", "D104")
+"""What a database refuses on account of a record: a constraint, a value."""
 
 
 class Refused(click.ClickException):
@@ -43,6 +46,23 @@ def anew_command(job_file: Path, declared: Mapping[str, Param], params: Mapping[
     told = {name: value for name, value in params.items() if name in declared and value != declared[name].default}
     given = [word for name, value in told.items() for word in ("--param", shlex.quote(f"{name}={_text(value)}"))]
     return _joined("portl run", shlex.quote(str(job_file)), *given, demo=demo)
+
+
+def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping[str, Any], *, demo: bool) -> str:
+    """The command for a corrected source file, where it is other work; empty where the error leaves the file as it is.
+
+    A ``run_key`` that hashes the file comes to something else then, so the run cannot be gone on with (R153).
+    """
+    place, code = error.get("place", {}), str(error.get("code", ""))
+    in_file = bool(place.get("file")) and (code[:1] in ("C", "M") or code in OF_A_VALUE)
+    if not in_file or not hashes_files(job) or replayed_run(run_folder) is not None:
+        return ""
+    return anew_command(job_file, job.params, run_file(run_folder).get("params", {}), demo=demo)
+
+
+def hashes_files(job: Job) -> bool:
+    """Whether another content of a file makes other work of a run."""
+    return "checksum" in (job.run_key or "")
 
 
 def all_failed_command(run_folder: Path, *, demo: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
-from portl_cli.commands._again import all_failed_command, replayed_run
+from portl_cli.commands._again import all_failed_command, corrected_command, replayed_run
 from portl_cli.commands._letters import count_letters
 from portl_cli.commands._outcome import Told, consequence, first_error, records_read, tables
 from portl_cli.commands._reused import reused_document, reused_lines
@@ -104,8 +104,22 @@ def failure_of(told: Told) -> Iterator[str]:
     yield f"  state   {consequence(told)}"
     yield from dead_letters(told)
     yield from reused_lines(told)
-    if told.again:
+    yield from _ways_on(told)
+
+
+def _ways_on(told: Told) -> Iterator[str]:
+    """The command to go on with; where a corrected file would be other work that for the file, too."""
+    corrected = _corrected(told)
+    if corrected:
+        yield f"  again   {corrected}  (a corrected file is other work: its run key differs)"
+        yield f"  or      {told.again}  (the job corrected, the file as it was)"
+    elif told.again:
         yield f"  again   {told.again}"
+
+
+def _corrected(told: Told) -> str:
+    error = first_error(told.run_folder) if told.ended.status != "ABORTED" else None
+    return corrected_command(told.job, told.job_file, told.run_folder, error, demo=told.demo) if error and told.again else ""
 
 
 def failure_document(told: Told) -> dict[str, Any]:
@@ -114,7 +128,7 @@ def failure_document(told: Told) -> dict[str, Any]:
     spot = place_in_job(told.job_file, error)
     job = {"file": str(told.job_file), **({"line": spot.line, "column": spot.column} if spot else {})}
     where = _where(told.job, error["place"]) if error["place"] else ""
-    return {**error, "where": where, "job": job, "state": consequence(told), "again": told.again}
+    return {**error, "where": where, "job": job, "state": consequence(told), "again": told.again, "corrected": _corrected(told)}
 
 
 def _cause(told: Told) -> str:

@@ -94,7 +94,9 @@ def command(
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
     if goes_on:
-        given = resumed_input(runs_folder(project), found.job, params, resume=resume, from_step=from_step)
+        given = resumed_input(
+            runs_folder(project), found.job, job_file(job), params, resume=resume, from_step=from_step, demo=demo
+        )
     else:
         given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     manner = Manner(
