@@ -137,6 +137,48 @@ def test_a_record_that_fails_again_before_a_unit_is_not_taken_for_done_by_it(poi
     assert sorted(path for path, status, _ in api.calls if status == 200) == [f"/tell/{code}" for code in codes]
 
 
+PUT = (
+    '  - {id: put, type: db.upsert, batch: {from: "{{ steps.read.rows }}", as: row, size: 4}, on_error: dead_letter, table: t,'
+    ' key: [code], mapping: {code: "{{ row.code }}", n: {from: "{{ row.n }}", type: int}}}\n'
+)
+
+
+def test_the_plan_of_a_replay_shows_which_records_would_be_kept_aside_once_more(
+    tmp_path: Path, postgres_url: str, api: Api
+) -> None:
+    given = variables(postgres_url, api.url)
+    folder, file = write_job(tmp_path, PUT, "code,n\na,1\nb,x\nc,200\nd,4\ne,y\n", SCOPE_CHUNK)
+    ran = run_job(tmp_path, folder, file, given)
+    within = ("--project", str(tmp_path / "p"), "--all-failed", "--plan")
+    planned = portl(tmp_path, "runs", "replay", ran.folder.name, *within, **given)
+    assert (planned.code, len(ran.letters)) == (0, 3), planned.err
+    told = [line.strip() for line in planned.out.splitlines() if line.strip() and "INSERT" not in line]
+    assert told[2:] == [
+        "begin on db, locking t",
+        "put  db.upsert, db, table t",
+        "2 kept aside: M102 n cannot be int: 'x'",
+        '3 $1 code="c"  $2 n=200',
+        "5 kept aside: M102 n cannot be int: 'y'",
+        "commit on db",
+    ]
+
+
+def test_a_resumed_run_says_that_it_tried_nothing_again_that_was_kept_aside(poisoned: Poisoned, api: Api) -> None:
+    poisoned.poison.unlink()
+    calls = len(api.calls)
+    resumed = poisoned.command(
+        "run", str(poisoned.file.parent), "--resume", poisoned.ran.folder.name, "--host", "inline", "--demo"
+    )
+    assert (resumed.code, len(api.calls)) == (0, calls), resumed.err
+    (reused, aside) = [line for line in resumed.out.splitlines() if "; done: " in line or "kept aside before" in line]
+    assert reused.endswith("; done: nothing")
+    run = resumed.err.split()[1]
+    assert aside == f"  3 kept aside before, not tried again: portl runs replay {run} --all-failed --demo"
+    poisoned.ran.folder = poisoned.tmp_path / "runs" / run
+    assert poisoned.replay("--all-failed").code == 0
+    assert [letter["record"] for letter in poisoned.ran.letters] == [4]
+
+
 def test_a_record_is_not_replayed_from_behind_the_step_that_kept_it_aside(poisoned: Poisoned) -> None:
     refused = poisoned.replay("--step", "tell", "--item", "3")
     assert (refused.code, "replay it with --step double" in refused.err) == (2, True), refused.err

@@ -130,9 +130,11 @@ def test_a_record_of_a_chunk_that_rolled_back_is_brought_through_once_and_a_resu
     failed = command("run", str(job), "--param", f"path={file}")
     assert (failed.code, len(query(ROWS))) == (1, 5), failed.err
     assert "record 7," in failed.err
-    for item in ("10", "10"):  # a second time would make a second version of it
-        ended = command("runs", "replay", run_id(failed), "--step", "resource", "--item", item)
-        assert (ended.code, len(query(ROWS))) == (0, 6), ended.err
+    said = "  what was committed before was answered as before\n"
+    for before in (False, True):  # a second time would make a second version of it
+        ended = command("runs", "replay", run_id(failed), "--step", "resource", "--item", "10")
+        assert (ended.code, len(query(ROWS)), said in ended.out) == (0, 6, before), ended.err
+        assert "--new-key" not in ended.out
     assert len([call for call in peer.calls() if call["body"].get("code") == codes[9]]) == 2
     query("DROP TRIGGER guarded ON resources")
     resumed = command("run", str(job), "--resume", run_id(failed))

@@ -11,7 +11,7 @@ from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
 from portl_cli.commands._again import all_failed_command, corrected_command, replayed_run
 from portl_cli.commands._letters import count_letters
-from portl_cli.commands._outcome import Told, consequence, first_error, records_read, tables
+from portl_cli.commands._outcome import Told, base_of, consequence, first_error, records_read, tables
 from portl_cli.commands._reused import reused_document, reused_lines
 
 MOST_PATHS = 8
@@ -35,12 +35,19 @@ def summary(told: Told) -> Iterator[str]:
         if counts:
             yield f"  {table}: {_counted(counts)}"
     if outcome.total(REPLAYED):
-        yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
+        yield _answered(told)
     yield from dead_letters(told)
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
     yield from _received(told)
     transitions = told.ended.transitions
     yield f"  state transitions {transitions:,}, on AWS about ${transitions * PRICE_PER_TRANSITION:.4f}"
+
+
+def _answered(told: Told) -> str:
+    """Why something was not done: a run that goes on from another one, or has no key, cannot be told to do it anew."""
+    if told.job.run_key is None or base_of(told.run_folder) is not None:
+        return "  what was committed before was answered as before"
+    return "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
 
 
 def summary_document(told: Told) -> dict[str, Any]:
