@@ -105,10 +105,11 @@ def test_what_cannot_be_replayed_is_refused_before_anything_is_done(run: Any, co
     ), told
     replayed = command("runs", "replay", first, "--step", "announce_version", "--item", "1")
     assert (replayed.code, len(peer.calls())) == (0, count + 1), replayed.err
-    again = command("runs", "replay", run_id(replayed), "--step", "announce_version", "--item", "1")
-    assert (again.code, "R156" in again.err, first in again.err) == (2, True, True), again.err
-    resumed = command("run", str(tmp_path / "project/statemachines/resource_sync/job.yaml"), "--resume", run_id(replayed))
-    assert (resumed.code, "R156" in resumed.err) == (2, True), resumed.err
+    job = str(tmp_path / "project/statemachines/resource_sync/job.yaml")
+    resumed = command("run", job, "--resume", run_id(replayed))
+    assert (resumed.code, "R156" in resumed.err, first in resumed.err) == (2, True, True), resumed.err
+    gone_on = command("run", job, "--from", "announce_version")  # of the newest run that has all records
+    assert (gone_on.code, f"  reused of {first}: " in gone_on.out) == (0, True), gone_on.err
 
 
 POISON = {**CHUNKS, "max_attempts: 4": "max_attempts: 1"}
@@ -129,9 +130,11 @@ def test_a_record_of_a_chunk_that_rolled_back_is_brought_through_once_and_a_resu
     failed = command("run", str(job), "--param", f"path={file}")
     assert (failed.code, len(query(ROWS))) == (1, 5), failed.err
     assert "record 7," in failed.err
-    for item in ("10", "10"):  # a second time would make a second version of it
-        ended = command("runs", "replay", run_id(failed), "--step", "resource", "--item", item)
-        assert (ended.code, len(query(ROWS))) == (0, 6), ended.err
+    said = "  what was committed before was answered as before\n"
+    for before in (False, True):  # a second time would make a second version of it
+        ended = command("runs", "replay", run_id(failed), "--step", "resource", "--item", "10")
+        assert (ended.code, len(query(ROWS)), said in ended.out) == (0, 6, before), ended.err
+        assert "--new-key" not in ended.out
     assert len([call for call in peer.calls() if call["body"].get("code") == codes[9]]) == 2
     query("DROP TRIGGER guarded ON resources")
     resumed = command("run", str(job), "--resume", run_id(failed))

@@ -161,6 +161,24 @@ def test_a_resumed_run_that_fails_is_resumed_itself_and_takes_from_both(run: Any
     assert "announce_version 12; done: nothing\n" in nothing.out
 
 
+def test_a_run_that_failed_on_its_file_names_the_command_for_the_corrected_file_and_that_for_the_corrected_job(
+    run: Any, query: Any, tmp_path: Path, postgres_url: str, peer: Peer
+) -> None:
+    """The run key hashes the file: with another content the run cannot be gone on with (R153)."""
+    given = records(12, keys=12)
+    given[7]["updated_at"] = "yesterday"
+    failed = run(None, "--demo", given=given)
+    job = f"{tmp_path}/project/statemachines/resource_sync/job.yaml"
+    corrected = f"run {job} --param path={tmp_path / 'in.csv'} --demo"
+    assert failed.err.splitlines()[-3:-1] == [
+        f"  again   portl {corrected}  (a corrected file is other work: its run key differs)",
+        f"  or      portl run {job} --resume {run_id(failed)} --demo  (the job corrected, the file as it was)",
+    ], failed.err
+    write_records(tmp_path / "in.csv", records(12, keys=12))
+    ended = portl(tmp_path, *corrected.split(), *QUICK, PG_URL=postgres_url, NOTIFY_URL=peer.url)
+    assert (ended.code, query("SELECT count(*) FROM resources")) == (0, [(12,)]), ended.err
+
+
 IN_CHUNKS = {"scope: db": "scope: chunk", 'run_key: "{{ checksum(params.path) }}"\n': ""}
 
 
@@ -272,6 +290,10 @@ def test_what_cannot_be_gone_on_with_is_refused_before_anything_is_done(run: Any
     assert (changed.code, "R153 the run key is" in changed.err, "without --resume" in changed.err) == (2, True, True), (
         changed.err
     )
+    anew = f"portl run {tmp_path}/project/statemachines/resource_sync/job.yaml --param path={tmp_path / 'in.csv'}"
+    assert changed.err.splitlines()[-1] == f"  {anew}"
+    assert "Usage:" not in changed.err, "the command line is right, and what it asks for cannot be done"
+    assert "Usage:" in told["from a step that is not"].err
     other = project(tmp_path, {"job: resource_sync": "job: another"})
     refused = portl(tmp_path, "run", str(other), "--resume", run_id(first))
     assert (refused.code, f"R152 {run_id(first)} is a run of resource_sync" in refused.err) == (2, True), refused.err

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
@@ -97,8 +98,10 @@ def test_a_discarded_message_is_gone_and_a_delivered_one_cannot_be(outbox: Any, 
     assert outbox("discard", "1").output == "message 1 is gone\n"
     assert outbox("drain").output == "1 delivered\n"
     assert states() == [(2, "delivered", 0)]
-    assert "R131 message 2 cannot be discarded: it is delivered" in str(outbox("discard", "2").exception)
-    assert "R131 the outbox of orders has no message 1" in str(outbox("retry", "1").exception)
+    discarded, retried = outbox("discard", "2").exception, outbox("retry", "1").exception
+    assert "R131 message 2 cannot be discarded: it is delivered" in str(discarded)
+    assert "R131 the outbox of orders has no message 1" in str(retried)
+    assert [isinstance(each, click.UsageError) for each in (discarded, retried)] == [False, False], "nobody mistyped a command"
 
 
 def test_an_outbox_that_nothing_was_ever_queued_in_is_empty(outbox: Any) -> None:

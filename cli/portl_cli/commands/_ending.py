@@ -13,8 +13,9 @@ import click
 
 from portl.jobs import Job
 from portl.values import redact
+from portl_cli.commands._again import all_failed_command
 from portl_cli.commands._outcome import Told, base_of, consequence, read_outcome
-from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
+from portl_cli.commands._report import failure_document, failure_of, replay_command, summary, summary_document
 from portl_cli.commands._watch import HISTORY, Watch
 from portl_cli.engine import Execution
 from portl_cli.page import PAGE, Course, write_page
@@ -34,11 +35,12 @@ def keep_ending(told: Told, course: Course) -> None:
         _keep(told, course, told.ended.status, [*failure_of(told)], failure_document(told))
 
 
-def keep_broken(job: Job, job_file: Path, run_folder: Path, watched: Watch, problem: BaseException) -> None:
+def keep_broken(job: Job, job_file: Path, run_folder: Path, watched: Watch, problem: BaseException, *, demo: bool) -> None:
     """The same of a run that an error of the machine it ran on has ended."""
     text = f"{type(problem).__name__}: {problem}"
     ended = Execution("ABORTED", None, type(problem).__name__, text, [], watched.course.transitions)
-    told = Told(job, job_file, run_folder, ended, watched.committed, calls=None, outcome=read_outcome(run_folder))
+    outcome = read_outcome(run_folder)
+    told = Told(job, job_file, run_folder, ended, watched.committed, calls=None, outcome=outcome, demo=demo)
     _keep(told, watched.course, "ABORTED", [text, consequence(told)], None)
 
 
@@ -55,6 +57,7 @@ def _keep(told: Told, course: Course, status: str, lines: list[str], failure: di
         "base": base_of(told.run_folder),
         "failure": failure,
         "lines": lines,
+        "replay": replay_command(told),
     }
     kept = redact(document)
     new = told.run_folder / f".{ENDED}"
@@ -150,6 +153,7 @@ def whole_run(folder: Path) -> dict[str, Any]:
         return found
     outcome, course = read_outcome(folder), Course.read(folder / HISTORY)
     found |= {**_times(course), "records": outcome.total("read"), "transitions": course.transitions}
+    found["replay"] = all_failed_command(folder, demo=False)
     found |= {"steps": {step: dict(counts) for step, counts in outcome.by_step.items()}}
     found["lines"] = [
         "killed: it could not say how it ended; what was open is rolled back",

@@ -53,6 +53,8 @@ class Told:
     outcome: Outcome
     again: str = ""
     """The command that goes on with it, should it not have come to its end."""
+    demo: bool = False
+    """Whether what was unset was served, as ``--demo`` does."""
 
 
 def base_of(run_folder: Path) -> str | None:

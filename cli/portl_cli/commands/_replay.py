@@ -14,6 +14,8 @@ from portl.errors import RunError
 from portl.jobs import Job, closest
 from portl.runs import REPLAY, RunFolder, read_base
 from portl.stores import open_store
+from portl.values import redact
+from portl_cli.commands._again import Refused, replayed_run
 from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._letters import letters_of
@@ -41,7 +43,7 @@ class Replay:
 
     @property
     def command(self) -> str:
-        """The command that does it."""
+        """The command that does it; without ``--demo``, which is no part of what is done."""
         items = " ".join(f"--item {record + 1}" for record in self.records)
         return f"portl runs replay {self.run} --step {self.step} {items}"
 
@@ -50,14 +52,15 @@ def replay_of(root: Path, job: Job, run: str, step: str, records: Sequence[int])
     """What a replay is to do.
 
     Raises:
-        click.UsageError: there is no such step or record, the step goes over no list, or the run cannot be replayed.
+        click.UsageError: there is no such step.
+        Refused: there is no such record, the step goes over no list, or the run cannot be replayed.
     """
     refuse_running(root, run)
     folder = RunFolder(open_store(str(root)), run)
     try:
         read_base(folder, run, job.job)
     except RunError as problem:
-        raise click.UsageError(f"{problem}; {problem.hint}") from None
+        raise Refused(redact(f"{problem}; {problem.hint}")) from None
     redo, source = _redo(job, step)
     _in_list(folder, run, source, records)
     _not_aside_before(root / run, redo, source, job, records)
@@ -74,10 +77,10 @@ def _redo(job: Job, step: str) -> tuple[tuple[str, ...], str]:
     at, wanted = found
     if wanted.source is None:
         text = f"{step} goes over no records: it is done once"
-        raise click.UsageError(f"{text}. portl run JOB --resume RUN --from {step} does it again")
+        raise Refused(f"{text}. portl run JOB --resume RUN --from {step} does it again")
     if wanted.source in {each.id for each in tasks[at]}:
         text = f"the records of {step} are made in its own transaction"
-        raise click.UsageError(f"{text}: portl run JOB --resume RUN does all of them")
+        raise Refused(f"{text}: portl run JOB --resume RUN does all of them")
     return tuple(_behind(tasks[at:], wanted)), wanted.source
 
 
@@ -88,10 +91,10 @@ def _behind(tasks: Sequence[tuple[DoneStep, ...]], wanted: DoneStep) -> Iterator
 def _in_list(folder: RunFolder, run: str, source: str, records: Sequence[int]) -> None:
     count = _count(folder, source)
     if count is None:
-        raise click.UsageError(f"{run} never came to the records of {source}: portl run JOB --resume {run} goes on with it")
+        raise Refused(f"{run} never came to the records of {source}: portl run JOB --resume {run} goes on with it")
     beyond = [record + 1 for record in records if not 0 <= record < count]
     if beyond:
-        raise click.UsageError(f"there is no record {beyond[0]:,}: {source} made {count:,} in {run}")
+        raise Refused(f"there is no record {beyond[0]:,}: {source} made {count:,} in {run}")
 
 
 def _not_aside_before(folder: Path, redo: Sequence[str], source: str, job: Job, records: Sequence[int]) -> None:
@@ -100,7 +103,7 @@ def _not_aside_before(folder: Path, redo: Sequence[str], source: str, job: Job, 
     for letter in letters_of(folder):
         if letter["record"] in records and letter["from"] in over:
             text = f"record {letter['record'] + 1:,} was kept aside at {letter['step']} and has no results from there on"
-            raise click.UsageError(f"{text}: replay it with --step {letter['from']}")
+            raise Refused(f"{text}: replay it with --step {letter['from']}")
 
 
 def _count(folder: RunFolder, source: str) -> int | None:
@@ -191,7 +194,7 @@ def command(
     around = find_project(start)
     root = runs_folder(around)
     os.environ["PORTL_RUNS"] = str(root)  # the replay stands beside its run, wherever its job's file is
-    run = find_run(root, run)
+    run = _own_run(root, find_run(root, run))
     file = job_of(root, run, around, told)
     project, found = compiled(file)
     if all_failed:
@@ -203,6 +206,15 @@ def command(
     one = _plan if plans else _do
     codes = (one(project, found, file, replay, demo, as_json, host, time_scale) for replay in wanted)
     return next((code for code in codes if code), 0)
+
+
+def _own_run(root: Path, run: str) -> str:
+    """The run whose records are meant: of a replay the one that it did some of again, for a replay has not the others."""
+    base = replayed_run(root / run)
+    if base is None:
+        return run
+    click.echo(f"{run} is a replay of some records of {base}: they are those of {base}", err=True)
+    return base
 
 
 def _plan(project: Project, found: Compiled, file: Path, replay: Replay, demo: bool, as_json: bool, *_: Any) -> int:
@@ -218,7 +230,8 @@ def _do(
     from portl_cli.commands.run import Manner, run_compiled
 
     manner = Manner(demo=demo, as_json=as_json, host=host, time_scale=time_scale)
-    ran = run_compiled(project, found, file, replay.input, manner, replay.command)
+    again = replay.command + (" --demo" if demo else "")
+    ran = run_compiled(project, found, file, replay.input, manner, again)
     if ran.code == 0:
         failed = {letter["record"] for letter in letters_of(ran.folder)}
         settle(runs_folder(project) / replay.run, set(replay.records) - failed, ran.folder.name)

@@ -9,7 +9,9 @@ from typing import Any
 
 from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
-from portl_cli.commands._outcome import Told, consequence, first_error, records_read, tables
+from portl_cli.commands._again import all_failed_command, corrected_command, replayed_run
+from portl_cli.commands._letters import count_letters
+from portl_cli.commands._outcome import Told, base_of, consequence, first_error, records_read, tables
 from portl_cli.commands._reused import reused_document, reused_lines
 
 MOST_PATHS = 8
@@ -33,12 +35,19 @@ def summary(told: Told) -> Iterator[str]:
         if counts:
             yield f"  {table}: {_counted(counts)}"
     if outcome.total(REPLAYED):
-        yield "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
+        yield _answered(told)
     yield from dead_letters(told)
     yield f"  calls {outcome.total('called'):,}, invocations {outcome.total('invoked'):,}"
     yield from _received(told)
     transitions = told.ended.transitions
     yield f"  state transitions {transitions:,}, on AWS about ${transitions * PRICE_PER_TRANSITION:.4f}"
+
+
+def _answered(told: Told) -> str:
+    """Why something was not done: a run that goes on from another one, or has no key, cannot be told to do it anew."""
+    if told.job.run_key is None or base_of(told.run_folder) is not None:
+        return "  what was committed before was answered as before"
+    return "  what a run of the same run_key had written was answered as before; --new-key does the work anew"
 
 
 def summary_document(told: Told) -> dict[str, Any]:
@@ -64,8 +73,18 @@ def dead_letters(told: Told) -> Iterator[str]:
         count = sum(letters.values())
         steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
         yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
-        yield f"    portl runs show {told.run_folder.name} --failed        lists them"
-        yield f"    portl runs replay {told.run_folder.name} --all-failed  does them again"
+        commands = f"portl runs show {told.run_folder.name} --failed", replay_command(told)
+        width = max(map(len, commands))
+        for command, what in zip(commands, ("lists them", "does them again"), strict=True):
+            yield f"    {command:<{width}}  {what}"
+
+
+def replay_command(told: Told) -> str:
+    """The command that does again what was kept aside: a replay's is that of its run, or its own where that has no letters."""
+    base = replayed_run(told.run_folder)
+    if base is not None and not count_letters(told.run_folder.parent / base):
+        return told.again
+    return all_failed_command(told.run_folder, demo=told.demo)
 
 
 def _received(told: Told) -> Iterator[str]:
@@ -92,8 +111,22 @@ def failure_of(told: Told) -> Iterator[str]:
     yield f"  state   {consequence(told)}"
     yield from dead_letters(told)
     yield from reused_lines(told)
-    if told.again:
+    yield from _ways_on(told)
+
+
+def _ways_on(told: Told) -> Iterator[str]:
+    """The command to go on with; where a corrected file would be other work that for the file, too."""
+    corrected = _corrected(told)
+    if corrected:
+        yield f"  again   {corrected}  (a corrected file is other work: its run key differs)"
+        yield f"  or      {told.again}  (the job corrected, the file as it was)"
+    elif told.again:
         yield f"  again   {told.again}"
+
+
+def _corrected(told: Told) -> str:
+    error = first_error(told.run_folder) if told.ended.status != "ABORTED" else None
+    return corrected_command(told.job, told.job_file, told.run_folder, error, demo=told.demo) if error and told.again else ""
 
 
 def failure_document(told: Told) -> dict[str, Any]:
@@ -102,7 +135,7 @@ def failure_document(told: Told) -> dict[str, Any]:
     spot = place_in_job(told.job_file, error)
     job = {"file": str(told.job_file), **({"line": spot.line, "column": spot.column} if spot else {})}
     where = _where(told.job, error["place"]) if error["place"] else ""
-    return {**error, "where": where, "job": job, "state": consequence(told), "again": told.again}
+    return {**error, "where": where, "job": job, "state": consequence(told), "again": told.again, "corrected": _corrected(told)}
 
 
 def _cause(told: Told) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -14,38 +13,43 @@ from portl.errors import RunError
 from portl.jobs import Job, closest, key_stores
 from portl.runs import RESUME, RunFolder, base_params, check_key, read_base
 from portl.stores import open_store
+from portl.values import redact
+from portl_cli.commands._again import Refused, anew_command, replayed_run
 from portl_cli.commands._ending import find_run, kept_runs
 from portl_cli.commands._params import param_texts
 from portl_cli.compile import tasks_in_order
 
 
-def resumed_input(root: Path, job: Job, texts: Iterable[str], *, resume: str | None, from_step: str | None) -> dict[str, Any]:
+def resumed_input(
+    root: Path, job: Job, job_file: Path, texts: Iterable[str], *, resume: str | None, from_step: str | None, demo: bool
+) -> dict[str, Any]:
     """The input of a run that goes on from ``resume``, or from the newest run of the job when only ``from_step`` is given.
 
     Raises:
-        click.UsageError: there is no such run or step, it is still running, or going on from it would be other work.
+        click.UsageError: there is no such run or step.
+        Refused: it is still running, or going on from it would be other work.
     """
     mark: dict[str, Any] = {"run": _base(root, job, resume), **_from(job, from_step)}
     given = param_texts(texts)
     refuse_running(root, mark["run"])
+    params: dict[str, Any] = {}
     try:
         base = read_base(RunFolder(open_store(str(root)), ""), mark["run"], job.job)
         params = base_params(job.params, given, base, mark["run"])
         check_key({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
     except RunError as problem:
-        raise click.UsageError(f"{problem}; {problem.hint}") from None
+        anew = anew_command(job_file, job.params, params, demo=demo) if problem.code == "R153" else ""
+        raise Refused(redact(f"{problem}; {problem.hint}" + (f"\n  {anew}" if anew else ""))) from None
     return {**given, RESUME: mark}
 
 
 def _base(root: Path, job: Job, resume: str | None) -> str:
     if resume is not None:
         return find_run(root, resume)
-    found = (run for run in kept_runs(root) if run["job"] == job.job and run["status"] not in ("RUNNING", "NOT_STARTED"))
-    run = next(found, None)
+    ended = (run for run in kept_runs(root) if run["job"] == job.job and run["status"] not in ("RUNNING", "NOT_STARTED"))
+    run = next((run for run in ended if replayed_run(root / run["run"]) is None), None)
     if run is None:
-        raise click.UsageError(
-            f"--from goes on from the newest run of {job.job}, and there is none; run the job once without it"
-        )
+        raise Refused(f"--from goes on from the newest run of {job.job}, and there is none; run the job once without it")
     return str(run["run"])
 
 
@@ -64,12 +68,7 @@ def refuse_running(root: Path, run: str) -> None:
     """A run that lives may still write what another one would take.
 
     Raises:
-        click.UsageError: it lives.
+        Refused: it lives.
     """
     if any(each["run"] == run and each["status"] == "RUNNING" for each in kept_runs(root)):
-        raise click.UsageError(f"{run} is still running: wait for its end, or interrupt it")
-
-
-def resume_command(job_file: Path, run: str, *, demo: bool) -> str:
-    """The command that goes on with a run that did not come to its end."""
-    return " ".join(["portl run", shlex.quote(str(job_file)), "--resume", run, *(["--demo"] if demo else [])])
+        raise Refused(f"{run} is still running: wait for its end, or interrupt it")

@@ -16,6 +16,7 @@ from portl.errors import RunError
 from portl.jobs import DATABASES, Job, connection_name, walk_steps
 from portl.outbox import STATES, DrainOptions, Messages, Sent, State, drain_job
 from portl.values import redact
+from portl_cli.commands._again import Refused
 from portl_cli.commands._project import job_file, read_job
 from portl_cli.commands._surroundings import register_secrets
 
@@ -212,4 +213,4 @@ def _change(change: Callable[[int], None], message_id: int) -> None:
     try:
         change(message_id)
     except RunError as problem:
-        raise click.UsageError(redact(f"{problem}; {problem.hint}")) from None
+        raise Refused(redact(f"{problem}; {problem.hint}")) from None

@@ -17,6 +17,7 @@ from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
 from portl.values import redact
+from portl_cli.commands._again import resume_command
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
 from portl_cli.commands._hosts import HostName
@@ -25,7 +26,7 @@ from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
 from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
-from portl_cli.commands._resume import resume_command, resumed_input
+from portl_cli.commands._resume import resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
@@ -93,7 +94,9 @@ def command(
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
     if goes_on:
-        given = resumed_input(runs_folder(project), found.job, params, resume=resume, from_step=from_step)
+        given = resumed_input(
+            runs_folder(project), found.job, job_file(job), params, resume=resume, from_step=from_step, demo=demo
+        )
     else:
         given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     manner = Manner(
@@ -148,12 +151,12 @@ def run_compiled(
         try:
             ended = _execute(project, found, given, around, watched, SystemClock(manner.time_scale), limits)
         except BaseException as problem:
-            keep_broken(found.job, file, run_folder, watched, problem)
+            keep_broken(found.job, file, run_folder, watched, problem, demo=demo)
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
     goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
-    told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on)
+    told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
     return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
 

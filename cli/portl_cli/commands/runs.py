@@ -105,9 +105,18 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
     for line in (line for letter in letters_of(folder) for line in letter_lines(letter)):
         none = False
         click.echo(redact(line))
-    if none:
+    if not none:
+        click.echo(redact(f"{_replay(folder)}  does them again"))
+    else:
         click.echo(f"run {folder.name} has no dead letters", err=True)
     return 0
+
+
+def _replay(folder: Path) -> str:
+    """The command that does its dead letters again, as it said at its end."""
+    from portl_cli.commands._again import all_failed_command
+
+    return str(whole_run(folder).get("replay") or all_failed_command(folder, demo=False))
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:

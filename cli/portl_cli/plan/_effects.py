@@ -162,8 +162,10 @@ class NotingExecutor:
         """Notes beginning and end. Work that the ledger knows is answered as it was."""
         self.note(begin, step_id=begin.unit, record=None)
         earlier = self._earlier(begin) if begin.work and switched_on() else None
-        yield earlier or Unit(self._folder, "", done=False)
-        self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
+        try:
+            yield earlier or Unit(self._folder, "", done=False)
+        finally:  # a record that a replay keeps aside ends its transaction too: what follows is outside of it
+            self.note(Commit(begin.connection, begin.unit), step_id=begin.unit, record=None)
 
     def knows(self, begin: Begin) -> bool:
         """See portl.runs.Executor."""

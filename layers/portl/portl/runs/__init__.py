@@ -48,6 +48,7 @@ from portl.runs._ledger import Ledger, switched_on
 from portl.runs._letters import (
     FAILED,
     FAILED_BEFORE,
+    ROLLED_BACK,
     Letter,
     chunk_letters,
     keep_letters,
@@ -101,6 +102,7 @@ __all__ = [
     "REPLAYED",
     "RESUME",
     "REUSED",
+    "ROLLED_BACK",
     "SPECS",
     "SPEC_REFERENCE",
     "STAGE",

@@ -93,7 +93,7 @@ def check_key(begin: Mapping[str, Any], params: Mapping[str, Any], base: Mapping
     said, earlier = _key(begin, params), base.get("run_key")
     if said and earlier and said != earlier:
         text = f"the run key is {said!r} now and was {earlier!r} in {run_id}: this is other work"
-        raise RunError(text, code="R153", hint="run it without --resume, or give it the very input of that run")
+        raise RunError(text, code="R153", hint="give it the very input of that run, or run it without --resume")
 
 
 def base_params(

@@ -15,7 +15,7 @@ from typing import Any, cast
 from portl.errors import Place, RunError, StepError
 from portl.runs._drivers import Load
 from portl.runs._fingerprint import step_ids
-from portl.runs._intents import Again, Begin
+from portl.runs._intents import Again, Begin, SetAside
 from portl.runs._ledger import OF_A_RECORD
 from portl.runs._letters import FAILED, FAILED_BEFORE, Addressed, Letter, keep_letters, set_aside
 from portl.runs._records import LEFT_OUT, Tally
@@ -108,8 +108,14 @@ class UnitReplay:
 
     def _commit(self, doing: Transaction, rows: Rows, idx: int) -> Unit | None:
         """Does a record, or keeps it aside once more: then nothing of it is committed, and None is answered."""
+
+        def failing(problem: StepError) -> None:
+            step_id = doing.keeps_aside(problem)
+            if step_id is not None:
+                self._task.executor.note(SetAside(problem.code, problem.message), step_id=step_id, record=idx)
+
         try:
-            return doing.commit(self._begin(doing, rows, idx))
+            return doing.commit(self._begin(doing, rows, idx), failing)
         except StepError as problem:
             letter = doing.letter(problem, Addressed(self._task.source(rows), self._run.run_id), idx)
             if letter is None:

@@ -78,23 +78,39 @@ class Transaction:
         calls = any(goes_outside(each.spec) for each in self._nodes())
         return Begin(self._database, unit, self._task.locks, chunk, work, calls, again, records)
 
-    def commit(self, begin: Begin) -> Unit:
-        """Does every group in one transaction, or finds that it is done; raises as ``run``."""
+    def commit(self, begin: Begin, failing: Callable[[StepError], None] | None = None) -> Unit:
+        """Does every group in one transaction, or finds that it is done; raises as ``run``.
+
+        ``failing`` is told of an error while the transaction is still open.
+        """
         with self._executor.transaction(begin, self._task.remaining() - MARGIN_S) as unit:
             if not unit.done:
                 self._before = unit.before
                 self._task.folder = unit.folder
-                unit.answer = self._work(begin)
+                unit.answer = self._told(begin, failing)
             self._settle(begin)
         return unit
 
+    def _told(self, begin: Begin, failing: Callable[[StepError], None] | None) -> dict[str, Any]:
+        try:
+            return self._work(begin)
+        except StepError as problem:
+            if failing is not None:
+                failing(problem)
+            raise
+
+    def keeps_aside(self, problem: StepError) -> str | None:
+        """The step that failed, where it keeps a record aside for that; else None."""
+        failed = next((node for node in self._nodes() if node.spec.id == problem.place.step), None)
+        return None if failed is None or not is_set_aside(failed.spec, problem, waits=False) else failed.spec.id
+
     def letter(self, problem: StepError, addressed: Addressed, idx: int) -> Letter | None:
         """The letter of a record that a replay could not do; None where its step keeps none aside for that."""
-        failed = next((node for node in self._nodes() if node.spec.id == problem.place.step), None)
-        if failed is None or not is_set_aside(failed.spec, problem, waits=False):
+        step_id = self.keeps_aside(problem)
+        if step_id is None:
             return None
         first = next(self._nodes()).spec.id
-        return addressed.letter(problem, step=failed.spec.id, record=idx, **{"from": first, "request": None})
+        return addressed.letter(problem, step=step_id, record=idx, **{"from": first, "request": None})
 
     def _settle(self, begin: Begin) -> None:
         """What else commits with the unit, done now or before."""
