@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from portl.connections import CONNECTION_TYPES, Connections
-from portl.errors import ConfigError, JobError
+from portl.errors import ConfigError, JobError, SetupError
 from portl.jobs import StoresFile, load_stores, parse_job, stores_of, with_profile
 from portl.jobs._stores import with_stores
 from portl.steps import STEP_TYPES
@@ -199,3 +199,12 @@ def test_what_is_wrong_with_a_file_is_told_by_the_address_it_was_named_by(tmp_pa
             connections.file("lake:2026/in.csv").open()
         with pytest.raises(ConfigError, match='there is no store "lakes"'):
             connections.file("lakes:in.csv")
+
+
+def test_a_variable_that_does_not_fit_is_told_without_its_value(monkeypatch):
+    monkeypatch.setenv("PORTL_STORE_PARTNER__PORT", "canary-port")
+    raw = {"type": "sftp", "host": "h", "user": "u", "host_key": "k"}
+    with Connections({"partner": raw}) as connections, pytest.raises(SetupError) as caught:
+        connections.spec("partner")
+    assert (caught.value.code, "port: input should be a valid integer" in str(caught.value)) == ("V104", True)
+    assert "canary" not in f"{caught.value} {caught.value.__cause__} {caught.value.hint}"

@@ -6,11 +6,12 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
-from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden
+from portl.errors import SetupError
+from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden, prefix_of
 from portl.values import REDACTOR
 
 
@@ -41,14 +42,17 @@ class Connections:
         """The connection's model, its variables and secrets resolved.
 
         Raises:
-            MissingVariable: what it names is not set.
+            MissingVariable: what it names is not set; SetupError: V104, what it stands for does not fit.
         """
         if name not in self._resolved:
             raw = dict(self._specs[name])
             strict = True
             if raw["type"] in STORE_TYPES:
                 raw, strict = overridden(name, raw), False  # what the environment says is text
-            spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw), strict=strict)
+            try:
+                spec = CONNECTION_TYPES[str(raw["type"])].model_validate(self.resolve(raw), strict=strict)
+            except ValidationError as problem:
+                raise _wrong(name, problem) from None  # pydantic shows the values
             _hide_secrets(spec)
             self._resolved[name] = spec
         return self._resolved[name]
@@ -81,6 +85,12 @@ class Connections:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _wrong(name: str, problem: ValidationError) -> SetupError:
+    said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
+    hint = f"correct what its variables, or those that begin with {prefix_of(name)}, stand for"
+    return SetupError(f"the connection {name} is wrong: {said}", code="V104", hint=hint)
 
 
 def _hide_secrets(spec: BaseModel) -> None:
