@@ -75,9 +75,9 @@ class PlainDisplay:
 class JsonDisplay:
     """One JSON document a line on standard output; lines for people are left out."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stdout
-        self._tracker = Tracker()
+        self._tracker = Tracker(clock)
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fcntl
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from portl_cli.page import PAGE, Course, write_page
 ENDED = "ended.json"
 LAST = "last"
 NEAREST = 5
+STAMP = re.compile(r"-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)-[^-]*$")
 
 
 def keep_ending(told: Told, course: Course) -> None:
@@ -78,22 +80,27 @@ def _times(course: Course) -> dict[str, Any]:
 def kept_runs(root: Path) -> Iterator[dict[str, Any]]:
     """What is known of every run under the runs' root without reading its history, newest first."""
     folders = [path for path in root.iterdir() if _is_run(path)] if root.is_dir() else []
-    yield from sorted(
-        (_brief(path) for path in folders), key=lambda each: (each.get("started") or "", each["run"]), reverse=True
-    )
+    yield from sorted((_brief(path) for path in folders), key=lambda each: (_made(each), each["run"]), reverse=True)
+
+
+def _made(run: dict[str, Any]) -> str:
+    """When a run began, as text that sorts; of one that did not begin when its folder was made, which its id says."""
+    stamp = STAMP.search(run["run"])
+    return str(run.get("started") or (stamp.expand(r"\1-\2-\3T\4:\5:\6") if stamp else ""))
 
 
 def find_run(root: Path, wanted: str) -> str:
-    """The id of a run by its beginning, or the newest one's for ``last``.
+    """The id of a run by its beginning, or that of the newest one that began for ``last``.
 
     Raises:
         UsageError: there is no such run, or more than one.
     """
-    names = [str(run["run"]) for run in kept_runs(root)]
+    runs = [*kept_runs(root)]
+    names = [str(run["run"]) for run in runs]
     if not names:
         raise click.UsageError(f"there are no runs in {root}")
     if wanted == LAST:
-        return names[0]
+        return next((str(run["run"]) for run in runs if run["status"] != "NOT_STARTED"), names[0])
     if wanted in names:
         return wanted
     found = [name for name in names if name.startswith(wanted)]

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SURE_AFTER_S, SURE_AFTER_SHARE = 2.0, 0.01
+"""From when on the pace so far says something of the rest: the first records bear what a step needs to begin."""
+
 
 @dataclass(slots=True)
 class StepProgress:
@@ -32,8 +35,10 @@ class StepProgress:
 
     @property
     def left_seconds(self) -> float | None:
-        """How long the rest will take at this pace."""
+        """How long the rest will take at this pace; None as long as that cannot be known."""
         if self.of is None or not self.per_second:
+            return None
+        if self.seconds < SURE_AFTER_S or self.done < self.of * SURE_AFTER_SHARE:
             return None
         return max(0.0, (self.of - self.done) / self.per_second)
 
