@@ -128,7 +128,7 @@ def test_why_a_store_cannot_be_used_is_told_and_no_secret_with_it(lab: Lab, clos
         "password": ["F103"],
         "read_only": ["F103"],
         "stranger": ["F110"],
-        "text": ["F110"],
+        "text": ["V104"],
         "well": [],
     }
     assert all("\n" not in each for told in found.values() for each in told["wrong"])
@@ -151,5 +151,5 @@ def test_a_command_on_a_store_that_cannot_be_used_ends_in_three_and_shows_no_sec
     lab.variables[variable] = CANARY
     ended = lab.run(*arguments)
     assert (ended.code, ended.out, CANARY in ended.err) == (3, "", False)
-    assert ended.err.startswith("F103" if wrong == "password" else "F110 the store lake is told wrongly: port: ")
+    assert ended.err.startswith("F103" if wrong == "password" else "V104 the connection lake is wrong: port: ")
     assert "Traceback" not in ended.err

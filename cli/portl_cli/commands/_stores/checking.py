@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from portl.errors import ChecksumMismatch, MissingVariable, NotFound, PermissionDenied, StoreError
+from portl.errors import ChecksumMismatch, NotFound, PermissionDenied, SetupError, StoreError
 from portl.stores import NO_RETRY, ExactKey, Store, open_store
 from portl.values import redact
-from portl_cli.commands._stores.opened import Stores, well_told
+from portl_cli.commands._stores.opened import Stores
 
 PROBE = ".portl-check-"
 """The beginning of the names of files that are written to see whether it can be done."""
@@ -45,12 +45,11 @@ def check_store(stores: Stores, name: str, *, write: bool) -> Checked:
     began = time.monotonic()
     checked = Checked(name, str(stores.specs[name]["type"]))
     try:
-        with well_told(name):
-            spec = stores.connections.spec(name)
+        spec = stores.connections.spec(name)
         with open_store(spec, retry=NO_RETRY) as store:
             checked.where = store.name
             _try_all(checked, store, write=write)
-    except (StoreError, MissingVariable) as problem:
+    except (StoreError, SetupError) as problem:
         checked.wrong.append(_line(problem))
     checked.seconds = time.monotonic() - began
     return checked
@@ -121,7 +120,7 @@ def _write(store: Store) -> None:
         raise ChecksumMismatch(text, hint=hint, path=path, store=store.name, operation="check")
 
 
-def _line(problem: StoreError | MissingVariable) -> str:
+def _line(problem: StoreError | SetupError) -> str:
     """What is wrong, on one line, without secrets."""
     said = " ".join(problem.message.split())
     return str(redact(f"{problem.code} {said}" + (f"; {problem.hint}" if problem.hint else "")))

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from portl.connections import Connections, resolve
 from portl.errors import (
@@ -55,7 +54,7 @@ class Stores:
         """The file of an address; nothing is asked of its store yet.
 
         Raises:
-            UsageError: it is no address, or there is no such store; ConfigError, MissingVariable: it cannot be opened.
+            UsageError: it is no address, or there is no such store; ConfigError, SetupError: it cannot be opened.
         """
         try:
             name = parse_address(address).store
@@ -63,19 +62,7 @@ class Stores:
             raise click.UsageError(f"{problem.message}; {problem.hint}") from None
         if name and name not in self.specs:
             raise click.UsageError(f'there is no store "{name}"; {_way_out(name, address, self.specs)}')
-        with well_told(name):
-            return self.connections.file(address)
-
-
-@contextmanager
-def well_told(name: str) -> Iterator[None]:
-    """What is wrong with the fields of a store's connection is told without their values: they may be secret."""
-    try:
-        yield
-    except ValidationError as problem:
-        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
-        hint = f"look at its connection, and at the variables PORTL_STORE_{name.upper()}__…"
-        raise ConfigError(f"the store {name} is told wrongly: {said}", hint=hint, store=name, operation="open") from None
+        return self.connections.file(address)
 
 
 def _way_out(name: str, address: str, known: Specs) -> str:
