@@ -90,7 +90,7 @@ BAD = [
     ("method: POST", "method: PSOT", ("steps", 5, "method"), "is not one of"),
     ("expect: [200]", "expect: [ok]", ("steps", 5, "expect", 0), "is not of type 'integer'"),
     ("    path: /x\n", "    path: /x\n    url: /x\n", ("steps", 5), "False schema"),
-    ("body: text", "body: text, form: {}", ("steps", 13), "False schema"),
+    ("body: text", "body: text, form: {}", ("steps", 6), "False schema"),
 ]  # fmt: skip
 
 
