@@ -10,10 +10,12 @@ import logging
 import os
 import secrets
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from portl.stores import AzureDriver, AzureSpec, Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
 from stores.azurite import ACCOUNT, KEY, Azurite, start_azurite
@@ -22,13 +24,23 @@ from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
 
 @cache
 def s3_endpoint() -> str:
-    """A server of S3's protocol for as long as the tests run."""
-    from moto.server import ThreadedMotoServer
+    """A server of S3's protocol for as long as the tests run.
+
+    It handles one request after the other: S3 looks at a condition and acts on it in one step, moto in two.
+    """
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    return "http://{}:{}".format(*server.get_host_and_port())
+    moto, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def application(environ: Any, start_response: Any) -> Any:
+        with one_at_a_time:
+            return moto(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, name="s3-server", daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def s3_spec(**more: object) -> S3Spec:
