@@ -87,7 +87,7 @@ def test_a_key_has_no_double_in_the_rest_of_the_file_either(tmp_path: Path) -> N
 
 def test_a_long_file_takes_hardly_more_memory_than_a_short_one(tmp_path: Path) -> None:
     peaks = []
-    for records in (10_000, 30_000):
+    for records in (5_000, 50_000):
         file = tmp_path / f"{records}.csv"
         file.write_text("it,note\n" + "".join(f"{at % 7},{'x' * 200}\n" for at in range(records)), "utf-8")
         tracemalloc.start()
@@ -96,7 +96,7 @@ def test_a_long_file_takes_hardly_more_memory_than_a_short_one(tmp_path: Path) -
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    assert peaks[1] < peaks[0] * 1.5
+    assert peaks[1] < peaks[0] * 2
 
 
 def test_columns_that_every_table_has_are_called_otherwise() -> None:

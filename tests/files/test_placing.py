@@ -170,6 +170,24 @@ def test_so_it_is_in_a_bucket_that_two_keys_lead_to(overwrite: Any) -> None:
     assert (result["action"], world.store("one").read("sub/x")) == ("unchanged", b"1")
 
 
+@pytest.mark.parametrize("overwrite", ["fail", "replace", "if_different", "skip"])
+def test_so_it_is_in_a_folder_of_a_server_that_two_spellings_lead_to(overwrite: Any) -> None:
+    spec = sftp_spec()
+    world = World(one=SftpDriver(spec), two=SftpDriver(spec.model_copy(update={"root": f"{spec.root}/sub/."})))
+    world.store("one").write("sub/x", b"1")
+    result = world.do(CopyFile("one:sub/x", "two:x", Manner(overwrite, moves=True)))
+    assert (result["action"], world.store("one").read("sub/x")) == ("unchanged", b"1")
+
+
+def test_a_file_goes_from_one_folder_of_a_server_to_another_over_two_connections() -> None:
+    spec = sftp_spec()
+    world = World(one=SftpDriver(spec), two=SftpDriver(spec.model_copy(update={"root": f"{spec.root}/done"})))
+    world.store("one").write("x", b"1")
+    world.store("two").write("x", b"22")
+    result = world.do(CopyFile("one:x", "two:x", Manner("replace", moves=True)))
+    assert (result["action"], world.store("two").read("x"), world.store("one").exists("x")) == ("moved", b"1", False)
+
+
 def many(source: str, to: Any, parallel: int = 4) -> CopyFiles:
     return CopyFiles(source, "", Manner(), to, parallel)
 

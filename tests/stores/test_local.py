@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from portl.errors import StoreError
-from portl.stores import Changed, checksum, open_input, open_store
+from portl.stores import Changed, Files, found_files, open_input, open_store
+
+
+def checksum(path):
+    return Files().at(path).checksum()
 
 
 def code_of(call, *args):
@@ -250,3 +254,13 @@ def test_no_handle_is_left_open(tmp_path):
     store.copy("c/d", "e")
     store.delete_folder("c", recursive=True)
     assert (paths(store), handles()) == (["e"], before)
+
+
+@pytest.mark.parametrize("name", ["~", "~root", "ab:c.csv"])
+def test_a_file_whose_name_looks_like_something_else_is_found_by_an_address_that_leads_to_it(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"mine")
+    files = Files()
+    [found] = found_files(files.at, "*")
+    with files.at(found.address).open() as stream:
+        assert (found.address, stream.read()) == (f"./{name}", b"mine")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import click
 
 from portl.errors import InvalidPath, NotFound
-from portl.stores import Entry, ExactKey, File, Store, found_files, is_pattern, open_store, parse_address, told_of
+from portl.stores import Entry, ExactKey, File, Store, found_files, is_pattern, open_store, parse_address, plain_folder, told_of
 
 At = Callable[[str], File]
-_SPECIAL = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def _listed_folder(at: At, address: str) -> tuple[str, Store | None]:
     """The folder in its store that is plain in an address; of this machine's files that folder is the store."""
     named = parse_address(address)
     path = named.path
-    folder = _SPECIAL.split(path, maxsplit=1)[0].rpartition("/")[0] if is_pattern(address) else path.rstrip("/")
+    folder = plain_folder(path) if is_pattern(address) else path.rstrip("/")
     if named.store or named.bucket:
         return folder, None
     return "", at(f"{folder}/_" if folder or path.startswith("/") else "_").store

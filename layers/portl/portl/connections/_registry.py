@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
 from portl.errors import SetupError
-from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden, prefix_of
+from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden, prefix_of, wrong_fields
 from portl.values import REDACTOR
 
 
@@ -88,9 +88,8 @@ class Connections:
 
 
 def _wrong(name: str, problem: ValidationError) -> SetupError:
-    said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
     hint = f"correct what its variables, or those that begin with {prefix_of(name)}, stand for"
-    return SetupError(f"the connection {name} is wrong: {said}", code="V104", hint=hint)
+    return SetupError(f"the connection {name} is wrong: {wrong_fields(problem)}", code="V104", hint=hint)
 
 
 def _hide_secrets(spec: BaseModel) -> None:

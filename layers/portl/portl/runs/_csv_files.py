@@ -24,8 +24,8 @@ from portl.stores import (
     is_cut_by_bytes,
     is_pattern,
     read_csv,
+    said_of,
 )
-from portl.stores._saying import said_of
 from portl.values import TYPES, shortened
 
 RANGES_FROM_BYTES = 64 * 1024 * 1024

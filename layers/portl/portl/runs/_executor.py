@@ -17,7 +17,7 @@ from portl.runs._events import log
 from portl.runs._file_intents import AwaitFiles, FileIntent, ListFiles
 from portl.runs._file_waits import has_looked
 from portl.runs._file_work import FileWork
-from portl.runs._file_writing import FilesWritten, write_file
+from portl.runs._file_writing import write_file
 from portl.runs._folder import RunFolder
 from portl.runs._intents import (
     Begin,
@@ -137,7 +137,7 @@ class LiveExecutor:
         Raises:
             StepError: the database, the API, the function or the file refused.
         """
-        if isinstance(intent, FileIntent):
+        if isinstance(intent, FileIntent | WriteFile):
             return to_json(prepared.result(self._on_files(intent, step_id)))
         return to_json(prepared.result(self._answer(intent, step_id, record)))
 
@@ -154,13 +154,12 @@ class LiveExecutor:
                 return self._read(intent, step_id)
             case KeepRecords():
                 return self._keep(list(intent.records), step_id)
-            case WriteFile() | Decide():
-                return intent.branch if isinstance(intent, Decide) else self._write(intent, step_id)
+            case Decide():
+                return intent.branch
 
-    def _write(self, intent: WriteFile, step_id: str) -> FilesWritten:
-        return write_file(intent, self._connections, Progress([step_id], None, None))
-
-    def _on_files(self, intent: FileIntent, step_id: str) -> Any:
+    def _on_files(self, intent: FileIntent | WriteFile, step_id: str) -> Any:
+        if isinstance(intent, WriteFile):
+            return write_file(intent, self._connections, Progress([step_id], None, None))
         work = self._files(step_id)
         return self._keep(work.listed(intent), step_id) if isinstance(intent, ListFiles) else work.answer(intent)
 

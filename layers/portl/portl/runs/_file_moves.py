@@ -42,9 +42,9 @@ class Move:
             if entry is None:
                 return self._moved_before(note)
             entry = look(self.source, None if self.intent.etag is None else str(self.intent.etag))
-            if same_file(self.source, self.target):
-                return self._result("unchanged", entry.size, entry.checksum)
             if not self._is_copied(note, entry):
+                if same_file(self.source, self.target):
+                    return self._result("unchanged", entry.size, entry.checksum)
                 note = self._carry(entry)
             if note is None:
                 return self._result("skipped", entry.size, None)

@@ -170,8 +170,8 @@ class SetAside:
     message: str
 
 
-PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | WriteFile | Decide
-Intent = PlainIntent | FileIntent
+PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+Intent = PlainIntent | FileIntent | WriteFile
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
 

@@ -17,8 +17,7 @@ from typing import Any
 from portl.errors import Changed, NotFound, StoreError
 from portl.runs._csv_files import CsvFiles, Pinned, Record, Taken, records_of
 from portl.runs._folder import RunFolder
-from portl.stores import File, parse_address
-from portl.stores._saying import said_of
+from portl.stores import File, parse_address, said_of
 
 BLOCK = 100
 """Parts whose ranges stand in one file: a chunk's Task reads some 15 KB, and a list of 10,000 chunks is kept in 100 writes."""

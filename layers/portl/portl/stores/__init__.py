@@ -26,8 +26,8 @@ from portl.stores._csv import CsvDialect, CsvReader, read_csv
 from portl.stores._driver import Driver, Upload
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._environment import overridden, prefix_of
-from portl.stores._files import File, Files, checksum, open_input
-from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts
+from portl.stores._files import File, Files, open_input
+from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
 from portl.stores._lines import is_cut_by_bytes
 from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
@@ -38,8 +38,9 @@ from portl.stores._progress import OnProgress, Progress
 from portl.stores._putting import Made, Put, put_made
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
+from portl.stores._saying import said_of
 from portl.stores._sftp import SftpDriver
-from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
+from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
 from portl.stores._store import Store
 from portl.stores._transfer import Verify, transfer
 
@@ -99,7 +100,6 @@ __all__ = [
     "Upload",
     "Verify",
     "Written",
-    "checksum",
     "compression_of",
     "decide",
     "decompressed",
@@ -116,12 +116,15 @@ __all__ = [
     "overridden",
     "parse_address",
     "place",
+    "plain_folder",
     "prefix_of",
     "put_made",
     "read_csv",
+    "said_of",
     "said_of_file",
     "same_file",
     "told_of",
     "transfer",
     "upload",
+    "wrong_fields",
 ]

@@ -87,7 +87,8 @@ class Files:
 
     def _local(self, address: str) -> Path:
         try:
-            return (self._base or Path()).joinpath(Path(address).expanduser()).resolve()
+            path = Path(address).expanduser() if address.startswith("~") else Path(address)  # ./~ is a file of that name
+            return (self._base or Path()).joinpath(path).resolve()
         except (OSError, ValueError) as problem:
             raise _no_path(address, problem) from problem
 
@@ -111,11 +112,6 @@ def open_input(path: str, base: Path | None = None) -> BinaryIO:
         NotFound, InvalidPath, PermissionDenied, IsFolder, StoreError.
     """
     return Files(base=base).at(path).open()
-
-
-def checksum(path: str) -> str:
-    """The SHA-256 of a file's content, in hexadecimal. Raises as open_input does."""
-    return Files().at(path).checksum()
 
 
 def _no_path(address: str, problem: Exception) -> StoreError:

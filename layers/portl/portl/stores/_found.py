@@ -65,7 +65,7 @@ def found_files(at: At, address: str, *, recursive: bool = False) -> Iterator[Fo
         entries = store.glob(inside) if is_pattern(address) else store.list(inside, recursive=recursive)
         for entry in entries:
             if entry.kind == "file":
-                yield Found(prefix + entry.path, entry)
+                yield Found(_again(prefix, entry.path), entry)
     except StoreError as problem:
         raise said_of(problem, address) from None
 
@@ -84,6 +84,16 @@ def _split(address: str) -> tuple[str, str]:
     return "", address
 
 
+def _again(prefix: str, path: str) -> str:
+    """The address of a file that was found: a name that looks like something else is told apart by ``./``."""
+    return f"./{path}" if not prefix and (path.startswith("~") or _split(path)[0]) else prefix + path
+
+
+def plain_folder(pattern: str) -> str:
+    """The last folder of a pattern's path that has no mark in it."""
+    return _SPECIAL.split(pattern, maxsplit=1)[0].rpartition("/")[0]
+
+
 def _below(at: At, address: str) -> tuple[Store, str, str]:
     """The store, what stands before its paths in an address, and the pattern or folder inside it.
 
@@ -92,6 +102,6 @@ def _below(at: At, address: str) -> tuple[Store, str, str]:
     prefix, path = _split(address)
     if prefix:
         return at(address).store, prefix, path if is_pattern(address) else path.rstrip("/")
-    plain = _SPECIAL.split(path, maxsplit=1)[0].rpartition("/")[0] if is_pattern(address) else path.rstrip("/")
+    plain = plain_folder(path) if is_pattern(address) else path.rstrip("/")
     root = f"{plain}/" if plain or path.startswith("/") else ""
     return at(f"{root}_").store, root, path[len(root) :] if is_pattern(address) else ""

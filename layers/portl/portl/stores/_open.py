@@ -13,7 +13,7 @@ from portl.errors import ConfigError, InvalidPath
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Written
 from portl.stores._retry import RetryPolicy
-from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec
+from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
 from portl.stores._store import OnCall, Store
 from portl.stores._transfer import Verify, transfer
 
@@ -90,10 +90,8 @@ def _told(fields: dict[str, Any]) -> StoreSpec:
     try:
         return STORE_TYPES[kind].model_validate(fields)
     except ValidationError as problem:
-        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
-        raise ConfigError(
-            f"the connection of a store is wrong: {said}", operation="open_store"
-        ) from None  # it may show a secret
+        text = f"the connection of a store is wrong: {wrong_fields(problem)}"
+        raise ConfigError(text, operation="open_store") from None  # it may show a secret
 
 
 def _driver(spec: StoreSpec) -> Driver:

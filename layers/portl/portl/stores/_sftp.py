@@ -50,7 +50,7 @@ class SftpDriver:
         self._spec = spec
         self._root = spec.root.rstrip("/") or spec.root[:1]
         self.name = f"sftp://{spec.user}@{spec.host}:{spec.port}{'' if self._root.startswith('/') else '/~/'}{self._root}"
-        self.place = ""
+        self.place = f"sftp {' '.join(spec.host_key.split()[1:2]) or spec.host}"  # a server may have many names, and one key
         self._pool = Pool(spec)
         self._lacks: set[Capability] = set()
 

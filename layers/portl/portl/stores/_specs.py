@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from portl.stores._retry import RetryPolicy
 
@@ -91,3 +91,8 @@ class AzureSpec(StoreSpec):
 
 STORE_TYPES: dict[str, type[StoreSpec]] = {"local": LocalSpec, "s3": S3Spec, "sftp": SftpSpec, "azure": AzureSpec}
 """The models of stores, by their ``type``."""
+
+
+def wrong_fields(problem: ValidationError) -> str:
+    """What is wrong with the fields of a connection, without their values: they may be secret."""
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())

@@ -18,7 +18,8 @@ READ_BYTES = 1024 * 1024
 def parts_of(data: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
     """Content in whatever form, as parts."""
     if isinstance(data, (bytes, bytearray, memoryview)):
-        yield bytes(data)
+        whole = memoryview(data)  # a part at a time: the whole would be copied as one
+        yield from (bytes(whole[at : at + READ_BYTES]) for at in range(0, len(whole), READ_BYTES))
     elif hasattr(data, "read"):
         while part := data.read(READ_BYTES):
             yield part
