@@ -46,9 +46,9 @@ types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
 
 test: lint types  ## Everything that must hold, but for what takes long
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
-test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, judged record by record
+test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, layers built, large files, stores below a prefix, `portl store` over S3 and SFTP
 	$(BIN)/pytest -m long
 
 prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes

@@ -24,6 +24,11 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture(params=KINDS)
+def any_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.long) if each != "local" else each for each in KINDS])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -31,8 +36,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 # there and back
 
 
-def test_a_file_goes_into_a_store_is_shown_and_comes_back_the_same(lab: Lab, kind: str) -> None:
-    lake = lab.add("lake", kind)
+def test_a_file_goes_into_a_store_is_shown_and_comes_back_the_same(lab: Lab, any_kind: str) -> None:
+    lake = lab.add("lake", any_kind)
     lab.put("in.csv", ONE)
     assert lab.run("cp", "in.csv", "lake:2026/").out == "copied in.csv to lake:2026/in.csv (17 bytes)\n"
     assert lab.run("cat", "lake:2026/in.csv") == Ended(0, ONE.decode(), "")

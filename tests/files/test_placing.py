@@ -14,10 +14,10 @@ from portl.errors import AlreadyExists, Changed, FolderNotEmpty, IsFolder, NotFo
 from portl.runs import CopyFile, CopyFiles, DeleteFiles, ListFiles, LookAt, Manner, SignFile
 from portl.stores import LocalDriver, MemoryDriver, S3Driver, SftpDriver
 from portl.values import redact
-from stores.backends import BACKENDS, s3_spec, sftp_spec
+from stores.backends import BACKENDS, TESTED, s3_spec, sftp_spec
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=TESTED)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """A folder to copy from, and a store of every kind to copy to."""
     world = World(here=LocalDriver(tmp_path / "here"), there=BACKENDS[request.param](tmp_path / "there"))

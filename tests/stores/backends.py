@@ -17,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from portl.stores import AzureDriver, AzureSpec, Driver, LocalDriver, MemoryDriver, S3Driver, S3Spec, SftpDriver, SftpSpec
 from stores.azurite import ACCOUNT, KEY, Azurite, start_azurite
 from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
@@ -92,7 +94,9 @@ BACKENDS: dict[str, Callable[[Path], Driver]] = {
     "azure-prefix": lambda _: AzureDriver(azure_spec(prefix="below/here")),
     "s3-prefix": lambda _: S3Driver(s3_spec(prefix="below/here")),
 }
-TESTED = tuple(BACKENDS)
+PREFIXED = ("azure-prefix", "s3-prefix")
+"""The same drivers below a prefix, which `make test-long` goes through."""
+TESTED: tuple[Any, ...] = tuple(pytest.param(each, marks=pytest.mark.long) if each in PREFIXED else each for each in BACKENDS)
 """Those that the suites run on. Some tests need another store beside the one they test."""
 
 if own := os.environ.get("PORTL_STORE_BACKEND"):
