@@ -6,7 +6,7 @@ BIN := .venv/bin
 BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test test-long lint types prove chaos bench-stores build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long test-random lint types prove chaos bench-stores build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -50,6 +50,9 @@ test: lint types  ## Everything that must hold, but for what takes long
 
 test-long: .venv/installed-dev  ## What takes long: Flow A on the whole example file, layers built, large files, stores below a prefix, `portl store` over S3 and SFTP
 	$(BIN)/pytest -m long
+
+test-random: .venv/installed-dev  ## The property tests with examples nobody has seen; what they find becomes a test
+	PORTL_EXAMPLES=new $(BIN)/pytest -n 4 --dist worksteal -m 'hypothesis and not chaos and not long'
 
 prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and compare; some minutes
 	PORTL_PROVE_ALL=1 $(BIN)/pytest -n 2 tests/prove/test_flows.py

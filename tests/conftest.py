@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 import shutil
 import signal
@@ -19,8 +20,10 @@ from portl.connections._postgres import parse_url
 from portl_cli.embedded import EmbeddedPostgres, Peer, start_peer, start_postgres
 
 # a machine that has other work to do makes examples slowly, and that is no fault of what they test
-settings.register_profile("portl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("portl")
+settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=300)
+# a change is judged by the examples its parent was judged by; `make test-random` looks for new ones
+settings.load_profile(os.environ.get("PORTL_EXAMPLES", "same"))
 # whoever starts the tests in the background has interrupts ignored, and the processes under test would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

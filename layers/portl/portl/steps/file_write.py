@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from portl.connections import Connections
 from portl.formats import Compression
-from portl.jobs import ResultShape, StepSpec
+from portl.jobs import ResultShape, StepSpec, alone
 from portl.jobs._models import Strict
 from portl.runs import Scope, StepType, WriteFile, run_step
 from portl.steps._file_findings import findings_of
@@ -41,6 +41,25 @@ Chosen = Annotated[Any, PlainValidator(_columns), WithJsonSchema({"anyOf": [{"de
 Rows = Annotated[Any, PlainValidator(_rows), WithJsonSchema({"type": ["string", "array"]})]
 
 
+def _of(*formats: str) -> dict[str, Any]:
+    return {"properties": {"format": {"enum": list(formats)}}, "required": ["format"]}
+
+
+_TOGETHER: dict[str, Any] = {
+    "allOf": [
+        {
+            "if": _of("text"),
+            "then": {"required": ["template"], "properties": {"template": {"type": "string"}, "columns": False}},
+            "else": alone("template", "header", "footer"),
+        },
+        {"if": _of("json", "jsonl", "xlsx", "text"), "then": alone("dialect")},
+        {"if": _of("xlsx"), "then": {"properties": {"compression": {"const": "none"}}}},
+    ],
+    "dependencies": {"parts": {"properties": {"path": {"pattern": "part"}}}},
+}
+"""What ``findings_of`` says of fields together, as far as a schema can."""
+
+
 class Parts(Strict):
     """Several files instead of one, the records in their order."""
 
@@ -52,6 +71,8 @@ class Parts(Strict):
 
 class FileWrite(StepSpec):
     """Writes a list of records as a file, whole or not at all. The same records are always the same bytes."""
+
+    model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
     path: str = Field(description="The file: store:path, s3://bucket/key, or a path. With parts it reads {{ part }}.")
     rows: Rows = Field(description='The list: "{{ steps.x.rows }}", a parameter, or a list written here.')
