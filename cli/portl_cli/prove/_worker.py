@@ -19,6 +19,7 @@ from portl.connections import Connections
 from portl.runs import (
     Begin,
     Executor,
+    FileIntent,
     Intent,
     Invocation,
     KeepRecords,
@@ -46,7 +47,10 @@ KINDS: dict[type[Intent], str] = {
     KeepRecords: "keep",
     WriteFile: "write",
 }
-"""The intents that are one effect each. Of a database step every statement on the connection is one, see WatchedDatabase."""
+"""The intents that are one effect each, as those of files, which say themselves of what kind they are.
+
+Of a database step every statement on the connection is one, see WatchedDatabase.
+"""
 
 SEQUENCES = """SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value, start_value FROM pg_sequences
 ORDER BY 1"""
@@ -268,7 +272,7 @@ class WatchedExecutor:
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """See Executor."""
-        kind = KINDS.get(type(intent))
+        kind = intent.told()[0] if isinstance(intent, FileIntent) else KINDS.get(type(intent))
         with self._watch.around(kind, step_id, record) if kind else self._watch.inside(step_id, record):
             return self._real.do(prepared, kept_here(intent), step_id=step_id, record=record)
 
