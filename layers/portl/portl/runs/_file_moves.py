@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portl.errors import AlreadyExists, Changed, NotFound
+from portl.errors import AlreadyExists, NotFound
 from portl.runs._file_intents import CopyFile
 from portl.runs._file_notes import FileNotes
 from portl.stores import Entry, File, decide, look, said_of_file, same_file, told_of, transfer
@@ -112,10 +112,7 @@ class Move:
         return there.etag if there else None
 
     def _remove(self, entry: Entry) -> None:
-        now = self.source.store.stat(self.source.path, missing_ok=True)
-        if now is not None and now.etag != entry.etag:
-            raise said_of_file(Changed, self.source, "move")
-        self.source.store.delete(self.source.path, missing_ok=True)
+        self.source.store.delete(self.source.path, missing_ok=True, if_match=entry.etag)
 
     def _result(self, action: str, size: int, checksum: str | None) -> dict[str, Any]:
         return {"path": self.target.address, "size": size, "checksum": checksum, "action": action}

@@ -78,8 +78,11 @@ class Driver(Protocol):
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Removes a file."""
+    def delete(self, key: str, etag: str | None) -> None:
+        """Removes a file; where an ETag is told, only while the file has it, and else raises ``Changed``.
+
+        In one step where the store has such a step, else after a look directly before.
+        """
         ...
 
     def remove_folder(self, key: str) -> None:

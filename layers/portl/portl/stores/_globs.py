@@ -21,11 +21,12 @@ class Pattern:
         self.folder = plain.rpartition("/")[0]
         rest = pattern[len(self.folder) :].removeprefix("/")
         self.deep = "/" in rest or "**" in rest
+        self._names_folder = pattern.endswith("/")
         self._fits = re.compile(_regex(pattern), re.DOTALL)
 
     def fits(self, path: str) -> bool:
-        """Whether a path is meant."""
-        return self._fits.fullmatch(path) is not None
+        """Whether a path is meant. ``*`` is a name: an object that stands for a folder, ``a/``, has none in it."""
+        return (self._names_folder or not path.endswith("/")) and self._fits.fullmatch(path) is not None
 
 
 def _regex(pattern: str) -> str:

@@ -115,10 +115,12 @@ class LocalDriver:
             return
         yield from _listed(folder, prefix, start_after, deep=deep)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         """See Driver."""
         with self._folder(key) as (folder, name):
             _no_folder_there(folder, name)  # macOS says EPERM, Linux EISDIR
+            if etag is not None and _entry(key, os.stat(name, dir_fd=folder, follow_symlinks=False)).etag != etag:
+                raise Changed("")
             os.unlink(name, dir_fd=folder)
 
     def remove_folder(self, key: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl.errors import (
     AlreadyExists,
@@ -33,7 +33,9 @@ from portl.errors import (
 from portl.stores._entries import Capability, Entry, How, Span
 from portl.stores._local import UNFINISHED
 from portl.stores._sftp_session import Ahead, Pool, Pushing
-from portl.stores._specs import SftpSpec
+
+if TYPE_CHECKING:
+    from portl.stores._specs import SftpSpec
 
 PART_BYTES = 4 * 1024 * 1024
 _CAN: frozenset[Capability] = frozenset({"create", "replace", "folders"})
@@ -120,11 +122,14 @@ class SftpDriver:
             elif is_folder or stat.S_ISREG(each.st_mode or 0):
                 yield _entry(key.decode().rstrip("/"), each)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         """See Driver."""
         with self._pool.session() as sftp:
-            if _kind(sftp, self._at(key)) == "folder":
+            entry = _entry(key, sftp.stat(self._at(key)))
+            if entry.kind == "folder":
                 raise IsFolder("")
+            if etag not in (None, entry.etag):
+                raise Changed("")
             sftp.remove(self._at(key))
 
     def remove_folder(self, key: str) -> None:

@@ -79,7 +79,7 @@ class Writing:
             self._compare(entry)
         except ChecksumMismatch:
             with suppress(Exception):  # what is wrong must not stay, and that it is wrong is what is told
-                self._driver.delete(self._key)
+                self._driver.delete(self._key, entry.etag)
             raise
         self._told.end()
         self._written = Written(self._path, self.size, digest, entry.etag, entry.version)
