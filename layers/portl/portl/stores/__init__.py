@@ -33,11 +33,12 @@ from portl.stores._local import LocalDriver
 from portl.stores._memory import MemoryDriver
 from portl.stores._open import download, open_store, upload
 from portl.stores._paths import ExactKey
-from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, same_file, told_of
+from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, told_of
 from portl.stores._progress import OnProgress, Progress
 from portl.stores._putting import Made, Put, put_made
 from portl.stores._retry import NO_RETRY, RetryPolicy
 from portl.stores._s3 import S3Driver
+from portl.stores._same_file import same_file
 from portl.stores._saying import said_of
 from portl.stores._sftp import SftpDriver
 from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
