@@ -61,7 +61,7 @@ def carry(how: How, task: Task, progress: OnProgress) -> Done:
     source, target = task.source.file, task.target
     with told_of(source, target):
         entry = look(source)
-        if same_file(source, target):
+        if same_file(source, target, may_write=not how.dry_run):
             return Done("unchanged", source.address, target.address, entry.size)
         while True:
             found = decide(source, entry, target, how.overwrite, content_counts=how.move)

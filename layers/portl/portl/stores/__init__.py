@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from portl.stores._memory import MemoryDriver
     from portl.stores._open import open_store
     from portl.stores._paths import ExactKey
-    from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, same_file, told_of
+    from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, told_of
     from portl.stores._progress import OnProgress, Progress
     from portl.stores._putting import Made, Put, put_made
     from portl.stores._retry import NO_RETRY, RetryPolicy
     from portl.stores._s3 import S3Driver
+    from portl.stores._same_file import same_file
     from portl.stores._saying import said_of
     from portl.stores._sftp import SftpDriver
     from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
@@ -153,11 +154,12 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_memory": "MemoryDriver",
             "_open": "open_store",
             "_paths": "ExactKey",
-            "_placing": "Decision Overwrite Placed decide look place said_of_file same_file told_of",
+            "_placing": "Decision Overwrite Placed decide look place said_of_file told_of",
             "_progress": "OnProgress Progress",
             "_putting": "Made Put put_made",
             "_retry": "NO_RETRY RetryPolicy",
             "_s3": "S3Driver",
+            "_same_file": "same_file",
             "_saying": "said_of",
             "_sftp": "SftpDriver",
             "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields",

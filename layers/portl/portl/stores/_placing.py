@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from portl.errors import AlreadyExists, Changed, IsFolder, StoreError
 from portl.stores._entries import Entry
 from portl.stores._files import File
+from portl.stores._same_file import same_file
 from portl.stores._saying import said, said_of
 from portl.stores._transfer import Verify, content_hash, transfer
 
@@ -111,35 +110,6 @@ def same_content(source: File, entry: Entry, target: File, there: Entry) -> str 
         return one if one == other else None
     one = content_hash(source.store, source.path, etag=entry.etag)
     return one if one == content_hash(target.store, target.path, etag=there.etag) else None
-
-
-def same_file(one: File, other: File) -> bool:
-    """Whether two files are one, though two stores may lead there: what is there must not be removed as its own copy."""
-    if one.store.driver is other.store.driver:
-        return one.store.key(one.path) == other.store.key(other.path)
-    mine, theirs = one.store.driver, other.store.driver
-    # what is behind the second blank of a place is a key: two keys may lead to one bucket
-    same_place = mine.place.split(" ")[:2] == theirs.place.split(" ")[:2]
-    if type(mine) is not type(theirs) or not same_place:
-        return False
-    return _whole(one) == _whole(other) or (mine.place.startswith("sftp ") and _alike(one, other))
-
-
-def _alike(one: File, other: File) -> bool:
-    """Whether a server says the same of two paths: its users, and a root spelled otherwise, lead to one file by several.
-
-    Two files that were written in the same second are taken for one too: then the source is kept.
-    """
-    here, there = (file.store.stat(file.path, missing_ok=True) for file in (one, other))
-    return here is not None and there is not None and (here.kind, here.size, here.etag) == (there.kind, there.size, there.etag)
-
-
-def _whole(file: File) -> str:
-    path = f"{file.store.driver.name.rstrip('/')}/{file.store.key(file.path)}"
-    if file.store.driver.place == "local":
-        folder, name = os.path.split(path)
-        return str(Path(folder).resolve() / name)
-    return path
 
 
 def _is_newer(entry: Entry, there: Entry) -> bool:
