@@ -31,7 +31,7 @@ def test_a_run_whose_folder_has_no_room_says_so_and_is_no_fault_of_portl(tmp_pat
         [sys.executable, "-c", START, "run", "job.yaml"],
         cwd=tmp_path,
         env=environment(tmp_path, {}),
-        preexec_fn=no_room,  # noqa: PLW1509 - no thread runs beside
+        preexec_fn=no_room,
         capture_output=True,
         text=True,
         timeout=120,
