@@ -215,4 +215,4 @@ def test_a_store_of_one_letter_is_refused_since_its_addresses_would_be_files_of_
         HEAD + "connections:\n  b: {type: local, root: in}\n  p: {type: postgres, url: '${env:PG_URL}'}\n" + READ % "b:in.csv"
     )
     said = '"b" is no name of a store: b:path would be a drive, and a file of this machine; a longer name'
-    assert told(text) == [f"job.yaml:5:3 J007 {said}"]
+    assert told(HEAD + declared + READ % "b:in.csv") == [f"job.yaml:5:3 J007 {said}"]
