@@ -211,8 +211,6 @@ def test_a_variable_that_does_not_fit_is_told_without_its_value(monkeypatch):
 
 
 def test_a_store_of_one_letter_is_refused_since_its_addresses_would_be_files_of_this_machine():
-    text = (
-        HEAD + "connections:\n  b: {type: local, root: in}\n  p: {type: postgres, url: '${env:PG_URL}'}\n" + READ % "b:in.csv"
-    )
+    declared = "connections:\n  b: {type: local, root: in}\n  p: {type: postgres, url: '${env:PG_URL}'}\n"
     said = '"b" is no name of a store: b:path would be a drive, and a file of this machine; a longer name'
     assert told(HEAD + declared + READ % "b:in.csv") == [f"job.yaml:5:3 J007 {said}"]
