@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -25,6 +26,9 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a job, for editors.",
     "store": "List, copy, move, remove and check files in stores.",
 }
+
+_OF_THE_ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+"""What the disk of this machine says when it is full, or not the user's."""
 
 
 class _Lazy(click.Group):
@@ -84,6 +88,10 @@ def _report(problem: Exception) -> int:
         code = JOB_WRONG
     elif isinstance(problem, PortlError):
         lines = [f"{problem.code} {problem.message}", *([f"  {problem.hint}"] if problem.hint else [])]
+        code = ENVIRONMENT_WRONG
+    elif isinstance(problem, OSError) and problem.errno in _OF_THE_ENVIRONMENT:
+        where = problem.filename or "what Portl keeps beside the job (.portl, or PORTL_RUNS)"
+        lines = [f"{where} cannot be written or read: {problem.strerror}"]
         code = ENVIRONMENT_WRONG
     else:
         lines = [*traceback.format_exception(problem), "this is a fault of Portl: please report it"]

@@ -73,6 +73,7 @@ FAULTS = [
     (401, PermissionDenied, False),
     (404, NotFound, False),
     (400, StoreError, False),
+    (301, ConfigError, False),
     ("reset", Unavailable, True),
     ("stall", StoreTimeout, True),
 ]

@@ -33,6 +33,8 @@ STREAM_BYTES = 1024 * 1024
 STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _KIND = re.compile(r"kind: (\w+)")
+_ELSEWHERE = "redirect without LOCATION"
+"""What obstore makes of a 301, with which S3 answers whoever asks in another region than the bucket's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Codes:
             return ConfigError if code in self.gone else NotFound
         if code in self.refused:  # obstore takes any 409 for AlreadyExists
             return PermissionDenied
+        if _ELSEWHERE in str(problem):
+            return ConfigError
         named = {
             "AlreadyExistsError": AlreadyExists,
             "PreconditionError": Changed,
