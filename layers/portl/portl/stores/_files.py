@@ -12,7 +12,7 @@ from portl.errors import ConfigError, InvalidPath, IsFolder, StoreError
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Entry
 from portl.stores._open import open_store
-from portl.stores._paths import ExactKey
+from portl.stores._paths import ExactKey, wrong
 from portl.stores._reader import Reader, buffered
 from portl.stores._saying import said, said_of
 from portl.stores._store import Store
@@ -72,6 +72,8 @@ class Files:
     def at(self, address: str) -> File:
         """The file of an address; nothing is asked of its store yet.
 
+        A key of ``s3://bucket/key`` that is no path, such as ``a//b``, is taken as it stands: lists tell such keys, and events.
+
         Raises:
             InvalidPath: it is no address; ConfigError: there is no store of that name.
         """
@@ -81,7 +83,9 @@ class Files:
         if found.bucket:
             if found.bucket not in self._buckets:
                 self._buckets[found.bucket] = open_store(f"s3://{found.bucket}")
-            return File(address, self._buckets[found.bucket], found.path)
+            store, path = self._buckets[found.bucket], found.path
+            as_folder = not path or path.endswith("/")
+            return File(address, store, store.exact(path) if wrong(path) and not as_folder else path)
         path = self._local(address)
         return File(address, open_store(path.parent), ExactKey(path.name))
 
