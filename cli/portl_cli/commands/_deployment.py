@@ -46,4 +46,3 @@ def _lines(compiled: Compiled, name: str, logical: str) -> Iterator[str]:
     yield ""
     yield from machine_logs(name, logical)
     yield from machine_alarm(name, logical)
-

@@ -12,7 +12,7 @@ _WRITING = "[s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload]"
 
 
 def machine_policies(compiled: Compiled, name: str) -> Iterator[str]:
-    """The policies of a job's state machine: logs and traces, its functions by their exact ARNs, and itself where it has children.
+    """What a job's state machine may: logs and traces, its functions by their exact ARNs, itself where it has children.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
@@ -37,7 +37,8 @@ def function_rights(function: str, rights: Rights) -> Iterator[str]:
     """The policy of a function that jobs make need something."""
     yield f"  {function}Rights:"
     yield "    Type: AWS::IAM::Policy"
-    yield from (f"    # store {name}: name its bucket {bucket} in ReadBuckets or WriteBuckets" for name, bucket in sorted(rights.unnamed))
+    for name, bucket in sorted(rights.unnamed):
+        yield f"    # store {name}: name its bucket {bucket} in ReadBuckets or WriteBuckets"
     yield "    Properties:"
     yield "      PolicyName: what-jobs-name"
     yield f"      Roles: [!Ref {function}Role]"

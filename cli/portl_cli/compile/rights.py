@@ -41,7 +41,11 @@ class Place:
 
 @dataclass(slots=True)
 class Rights:
-    """What one function may do. ``functions`` are folders of functions/ or ARNs, ``unnamed`` stores only a deployment can tell."""
+    """What one function may do.
+
+    ``functions`` are folders of functions/ or ARNs; ``unnamed`` are stores, each with what its bucket is told by: only a
+    deployment knows it.
+    """
 
     parameters: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)

@@ -41,7 +41,7 @@ from portl.stores._s3 import S3Driver
 from portl.stores._saying import said_of
 from portl.stores._sftp import SftpDriver
 from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
-from portl.stores._store import Store
+from portl.stores._store import OnCall, Store
 from portl.stores._transfer import Verify, transfer
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "NotAFolder",
     "NotFound",
     "NotSupported",
+    "OnCall",
     "OnProgress",
     "Overwrite",
     "PermissionDenied",
