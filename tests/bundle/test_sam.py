@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import distributions, requires
 from pathlib import Path
@@ -88,10 +87,10 @@ def test_sam_knows_every_setting_of_samconfig() -> None:
 
 
 @pytest.fixture(scope="module")
-def python313() -> Iterator[str]:
+def python313() -> str:
     if not RUNTIME.exists():
         pytest.skip("there is no Python 3.13 here: `make check-sam` looks for it on the path and among pyenv's")
-    yield str(RUNTIME)
+    return str(RUNTIME)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +146,7 @@ def test_every_module_of_the_layers_has_byte_code_that_python_takes_without_look
     for layer in (f"{name}{suffix}" for name in LIMITS for suffix in MACHINES.values()):
         compiled = list((built / layer).rglob("*.cpython-313.pyc"))
         assert {file.read_bytes()[4:8] for file in compiled} == {b"\x01\0\0\0"}, layer
-        assert len(compiled) == len([file for file in (built / layer).rglob("*.py")]), layer
+        assert len(compiled) == len(list((built / layer).rglob("*.py"))), layer
 
 
 def test_every_module_of_portl_is_loaded_from_the_layers_alone(built: Path, python313: str) -> None:
@@ -199,8 +198,7 @@ class Lab:
                     each.environment["AWS_ENDPOINT_URL_LAMBDA"] = endpoint  # type: ignore[index]
                 (found,) = [each for each in self._template.machines.values() if each.definition_path.parent.name == job]
                 text = (ROOT / "statemachines" / job / f"{job}.asl.json").read_text("utf-8")
-                substitutions = {key: value for key, value in found.substitutions.items()}
-                machine = load_machine(json.loads(text), substitutions=substitutions, name=job)
+                machine = load_machine(json.loads(text), substitutions=found.substitutions, name=job)
                 return execute(machine, given, name=f"{job}-1", host=host, clock=SystemClock())
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portl.connections import variables
-from portl.jobs import Job, decode_spec, store_of, walk_steps
+from portl.jobs import Job, decode_spec, is_store, store_of, walk_steps
 from portl.runs import SPEC_REFERENCE
 from portl_cli.compile.build import Compiled
 from portl_cli.compile.iam import logical_id
@@ -87,8 +87,11 @@ def _tasks(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _task(own: Rights, payload: Mapping[str, Any], specs: Mapping[str, str]) -> None:
     steps = [json.loads(specs[step[SPEC_REFERENCE]]) if SPEC_REFERENCE in step else step for step in _steps(payload)]
-    _marks(own, [payload, steps])
     connections = payload.get("connections", {})
+    if steps and all(step.get("type") == "conditional" and "then" not in step for step in steps):
+        # it decides, and what stands in its branches is done by other Tasks; a run's key may be the checksum of a file
+        connections = {name: spec for name, spec in connections.items() if is_store(spec)}
+    _marks(own, [{**payload, "connections": connections}, steps])
     own.functions |= {str(spec["function"]) for spec in connections.values() if spec.get("type") == "lambda"}
     written = {address for step in steps for address in _written(step)}
     own.writes |= {place for address in written if (place := _bucket(address))}
