@@ -10,11 +10,10 @@ from typing import Any
 from portl.errors import RetryAfter, StepError
 from portl.jobs import StepSpec, goes_outside
 from portl.runs._asked import Asked
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REUSED
 from portl.runs._fingerprint import fingerprint, fingerprint_done, fingerprint_once
 from portl.runs._intents import Intent, SetAside
 from portl.runs._letters import (
-    FAILED,
-    FAILED_BEFORE,
     Addressed,
     Letter,
     chunk_letters,
@@ -28,7 +27,6 @@ from portl.runs._letters import (
 )
 from portl.runs._progress import Progress
 from portl.runs._records import (
-    LEFT_OUT,
     SLEPT_S,
     WAITED_S,
     Node,
@@ -43,7 +41,7 @@ from portl.runs._records import (
 )
 from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
-from portl.runs._reuse import REUSED, answered, find_partial, partial_name, partial_pointer, taken
+from portl.runs._reuse import answered, find_partial, partial_name, partial_pointer, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task

@@ -11,9 +11,11 @@ from typing import Any
 from portl.errors import Place, StepError
 from portl.jobs import DATABASES, Retry, StepSpec
 from portl.runs._clock import sleep
+from portl.runs._counts import FAILED, NOT_DONE_NOW
 from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
 from portl.runs._intents import Intent
+from portl.runs._metrics import count
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -73,10 +75,9 @@ class Tally:
         """Puts the counts into the run, under the step and the chunk; a retry replaces them."""
         name = "all" if chunk is None else f"{chunk:05d}"
         folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
-
-
-LEFT_OUT = "left out"
-"""What a record counts as that a branch or a ``when`` left out."""
+        done = (int(said.partition(":")[2] or 1) * number for said, number in self.counts.items() if said not in NOT_DONE_NOW)
+        count("Records", sum(done), step_id=step_id)
+        count("DeadLetters", self.counts[FAILED], step_id=step_id)
 
 
 def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:
@@ -107,12 +108,14 @@ def carry_out(node: Node, intent: Intent, executor: Executor, idx: int | None, *
         executor.note(intent, step_id=node.spec.id, record=idx)
         # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
         retry = None if node.spec.connects_to in DATABASES else node.spec.retry
-        return attempt(lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry, most_slept)
+        return attempt(
+            lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry, most_slept, node.spec.id
+        )
     except StepError as problem:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
 
 
-def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float) -> Any:
+def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float, step_id: str) -> Any:
     """Calls until it succeeds, the attempts of ``retry`` are spent, or the failure is of a kind it does not name.
 
     A wait of more than ``most_slept`` seconds that the other side asked for is not slept here: the failure is the Task's.
@@ -127,6 +130,7 @@ def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float) -> 
             pause = random.uniform(0.5, 1) * retry.backoff_ms / 1000 * 2 ** (number - 1) if retry else 0.0  # noqa: S311
             if not again or (problem.retry_after or 0) > most_slept:
                 raise
+            count("Retries", 1, step_id=step_id)
             sleep(max(pause, problem.retry_after or 0))
     raise AssertionError
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from portl.stores._saying import said_of
     from portl.stores._sftp import SftpDriver
     from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
-    from portl.stores._store import Store
+    from portl.stores._store import OnCall, Store
     from portl.stores._transfer import Verify, transfer
     from portl.stores._upload_download import download, upload
 
@@ -84,6 +84,7 @@ __all__ = [
     "NotAFolder",
     "NotFound",
     "NotSupported",
+    "OnCall",
     "OnProgress",
     "Overwrite",
     "PermissionDenied",
@@ -163,7 +164,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_saying": "said_of",
             "_sftp": "SftpDriver",
             "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields",
-            "_store": "Store",
+            "_store": "OnCall Store",
             "_transfer": "Verify transfer",
             "_upload_download": "download upload",
         },

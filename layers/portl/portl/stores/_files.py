@@ -15,7 +15,7 @@ from portl.stores._open import open_store
 from portl.stores._paths import ExactKey, wrong
 from portl.stores._reader import Reader, buffered
 from portl.stores._saying import said, said_of
-from portl.stores._store import Store
+from portl.stores._store import OnCall, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,13 @@ class Files:
     """Finds the files of addresses. Buckets are opened once, with the keys of the environment or of the function's role."""
 
     def __init__(
-        self, named: Callable[[str], Store] | None = None, names: Collection[str] = (), base: Path | None = None
+        self,
+        named: Callable[[str], Store] | None = None,
+        names: Collection[str] = (),
+        base: Path | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
-        self._named, self._names, self._base = named, names, base
+        self._named, self._names, self._base, self._on_call = named, names, base, on_call
         self._buckets: dict[str, Store] = {}
 
     def at(self, address: str) -> File:
@@ -82,7 +86,7 @@ class Files:
             return File(address, self._store(found.store, address), found.path)
         if found.bucket:
             if found.bucket not in self._buckets:
-                self._buckets[found.bucket] = open_store(f"s3://{found.bucket}")
+                self._buckets[found.bucket] = open_store(f"s3://{found.bucket}", on_call=self._on_call)
             store, path = self._buckets[found.bucket], found.path
             as_folder = not path or path.endswith("/")
             return File(address, store, store.exact(path) if wrong(path) and not as_folder else path)
