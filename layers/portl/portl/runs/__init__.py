@@ -18,6 +18,7 @@ from portl.runs._file_intents import (
     ListFiles,
     LookAt,
     Manner,
+    Pin,
     SignFile,
 )
 from portl.runs._file_waits import look_for
@@ -139,6 +140,7 @@ __all__ = [
     "Manner",
     "Merge",
     "Noted",
+    "Pin",
     "Prepared",
     "ReadRecords",
     "Remaining",
