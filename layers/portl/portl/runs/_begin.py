@@ -176,6 +176,7 @@ def _key(begin: Mapping[str, Any], params: Mapping[str, Any]) -> str:
         return ""
     try:
         with Connections(begin.get("stores", {})) as stores:
+
             def checksum(path: str, version: str | None = None) -> str:
                 return stores.file(path, version=version, exact=version is not None).checksum()
 

@@ -53,6 +53,11 @@ class TransferSpec(StepSpec):
         yield self.source
         yield self.to
 
+    def outputs(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """See StepSpec. In a folder the file keeps its name."""
+        name = f"{{{{ {FILE}.name }}}}" if "{{" in self.source or is_pattern(self.source) else name_parts(self.source)["name"]
+        yield ("to",), self.to + name if self.to.endswith(("/", ":")) else self.to
+
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """See StepSpec."""
         yield from super().expressions()

@@ -10,7 +10,7 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.errors import RunError
 from portl.jobs import ResultShape, StepSpec
-from portl.jobs._models import Strict
+from portl.jobs._strict import Strict
 from portl.runs import ReadRecords, RowsReader, Scope, StepType, run_step
 from portl.steps._pinning import Pinning
 from portl.stores import Compression
