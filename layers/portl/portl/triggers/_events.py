@@ -76,6 +76,8 @@ def _moment(event: Mapping[str, Any]) -> Happened:
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
     """
+    if not event["resources"]:
+        raise KeyError("resources")
     schedule = event["resources"][0]
     fields = {"id": event["id"], "time": event["time"], "schedule": schedule}
     return Happened(fields, (event["time"],), event["time"])

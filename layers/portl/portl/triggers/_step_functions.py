@@ -17,7 +17,11 @@ _BUSY = ("ThrottlingException", "ExecutionLimitExceeded", "ServiceUnavailable", 
 
 
 class StepFunctions:
-    """Starts executions of state machines, by their ARN."""
+    """Starts executions of state machines, by their ARN. ``client`` is boto3's, made when it is first needed."""
+
+    def __init__(self, client: Any = None) -> None:
+        if client is not None:
+            self._client = client
 
     @cached_property
     def _client(self) -> Any:
