@@ -19,6 +19,7 @@ from portl.runs._file_intents import (
     ListFiles,
     LookAt,
     Manner,
+    Pin,
     SignFile,
 )
 from portl.runs._file_waits import look_for
@@ -128,6 +129,7 @@ __all__ = [
     "Manner",
     "Merge",
     "Noted",
+    "Pin",
     "Prepared",
     "ReadRecords",
     "Remaining",

@@ -5,10 +5,10 @@ Killed anywhere and tried again it ends the same. What is removed is what was co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from portl.errors import AlreadyExists, NotFound
+from portl.errors import AlreadyExists, Changed, NotFound
 from portl.runs._file_intents import CopyFile
 from portl.runs._file_notes import FileNotes
 from portl.stores import Entry, File, decide, look, said_of_file, same_file, told_of, transfer
@@ -41,7 +41,7 @@ class Move:
             entry = self.source.store.stat(self.source.path, missing_ok=True)
             if entry is None:
                 return self._moved_before(note)
-            entry = look(self.source, None if self.intent.etag is None else str(self.intent.etag))
+            entry = self._meant()
             if not self._is_copied(note, entry):
                 if same_file(self.source, self.target):
                     return self._result("unchanged", entry.size, entry.checksum)
@@ -51,6 +51,14 @@ class Move:
             if not note["renamed"]:
                 self._remove(entry)
             return self._result("moved", note["size"], note["checksum"])
+
+    def _meant(self) -> Entry:
+        """What is there, and is what the step means: a version that is not the newest one any more cannot be moved away."""
+        etag = self.intent.pin.etag if self.intent.pin else None
+        entry = look(replace(self.source, version=None), None if etag is None else str(etag))
+        if self.source.version is not None and entry.version != self.source.version:
+            raise said_of_file(Changed, self.source, "move")
+        return entry
 
     def _moved_before(self, note: Note | None) -> dict[str, Any]:
         there = self.target.store.stat(self.target.path, missing_ok=True) if note else None

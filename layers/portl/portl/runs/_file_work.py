@@ -11,7 +11,7 @@ from typing import Any
 from portl.connections import Connections
 from portl.errors import IsFolder, NotFound, RunError
 from portl.runs._begin import Run
-from portl.runs._file_intents import AwaitFiles, CopyFile, CopyFiles, DeleteFiles, FileIntent, ListFiles, LookAt, SignFile
+from portl.runs._file_intents import AwaitFiles, CopyFile, CopyFiles, DeleteFiles, FileIntent, ListFiles, LookAt, Pin, SignFile
 from portl.runs._file_moves import Move
 from portl.runs._file_notes import FileNotes
 from portl.runs._file_waits import wait_for_files
@@ -114,10 +114,12 @@ class FileWork:
             yield found
 
     def _copy(self, intent: CopyFile) -> Record:
-        source, target = self._connections.file(str(intent.source)), self._connections.file(str(intent.target))
+        pin = intent.pin or Pin()
+        etag, version = (None if value is None else str(value) for value in (pin.etag, pin.version))
+        source = self._connections.file(str(intent.source), version=version, exact=intent.pin is not None)
+        target = self._connections.file(str(intent.target))
         if intent.manner.moves:
             return Move(intent, source, target, self._notes).run()
-        etag = None if intent.etag is None else str(intent.etag)
         placed = place(source, target, overwrite=intent.manner.overwrite, verify=intent.manner.verify, etag=etag)
         return {"path": target.address, "size": placed.size, "checksum": placed.checksum, "action": placed.action}
 

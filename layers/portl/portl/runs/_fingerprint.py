@@ -15,7 +15,7 @@ from typing import Any
 
 from portl.errors import MissingVariable
 from portl.runs._csv_files import checksums, checksums_name
-from portl.runs._file_intents import CopyFile, DeleteFiles, Manner
+from portl.runs._file_intents import CopyFile, DeleteFiles, Manner, Pin
 from portl.runs._intents import Intent, Invocation, ReadRecords, Request, WriteFile
 from portl.runs._letters import set_aside
 from portl.runs._results import PER_RECORD, part_name
@@ -95,7 +95,7 @@ def call_print(task: Task, intent: Request | Invocation | CopyFile | DeleteFiles
 
 def _given(intent: Intent) -> dict[str, Any]:
     found = {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
-    return {name: asdict(value) if isinstance(value, Manner) else value for name, value in found.items()}
+    return {name: asdict(value) if isinstance(value, Manner | Pin) else value for name, value in found.items()}
 
 
 def record_print(record: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from portl.connections import Outgoing
 from portl.runs._file_content import Content
-from portl.runs._file_intents import FileIntent
+from portl.runs._file_intents import FileIntent, Pin
 from portl.stores import Put
 from portl.values import Unknown
 
@@ -66,11 +66,13 @@ class Invocation:
 class ReadRecords:
     """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows. With a ``pin`` the
+    address is one file's.
     """
 
     path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,9 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
     if isinstance(intent, FileIntent):
         kind, fields = intent.told()
         return {"step": step, "record": record, "kind": kind, **fields}
+    if isinstance(intent, ReadRecords):
+        pinned = intent.pin.told() if intent.pin else {}
+        return {"step": step, "record": record, "kind": "read", "path": intent.path, **pinned}
     kind, names = _FORMS[type(intent)]
     return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
 
@@ -201,7 +206,6 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
 _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     Statement: ("statement", ("connection", "sql", "params", "columns")),
     Invocation: ("invocation", ("connection", "event", "payload")),
-    ReadRecords: ("read", ("path",)),
     KeepRecords: ("keep", ()),
     WriteFile: ("write", ("path", "format", "columns", "count", "first", "compression", "overwrite", "parts", "manifest")),
     Decide: ("decide", ("branch",)),

@@ -47,7 +47,7 @@ def place(
     """
     with told_of(source, target):
         entry = look(source, etag)
-        if same_file(source, target):
+        if source.version is None and same_file(source, target):
             return Placed("unchanged", entry.size, entry.checksum)
         while True:
             found = decide(source, entry, target, overwrite)
@@ -55,7 +55,8 @@ def place(
                 return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
             try:
                 where = (source.store, source.path, target.store, target.path)
-                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag)
+                version = source.version
+                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag, version=version)
             except AlreadyExists:
                 if target.store.stat(target.path, missing_ok=True) is None:
                     raise
@@ -69,7 +70,7 @@ def look(file: File, etag: str | None = None) -> Entry:
     Raises:
         NotFound, IsFolder; Changed: it has another ETag than ``etag``.
     """
-    entry = file.store.stat(file.path)
+    entry = file.store.stat(file.path, version=file.version)
     if entry is None or entry.kind == "folder":
         raise said_of_file(IsFolder, file, "stat")
     if etag is not None and entry.etag != etag:
@@ -108,7 +109,7 @@ def same_content(source: File, entry: Entry, target: File, there: Entry) -> str 
     one, other = entry.checksum, there.checksum
     if one and other and one.partition(":")[0] == other.partition(":")[0]:
         return one if one == other else None
-    one = content_hash(source.store, source.path, etag=entry.etag)
+    one = content_hash(source.store, source.path, etag=entry.etag, version=source.version)
     return one if one == content_hash(target.store, target.path, etag=there.etag) else None
 
 

@@ -151,9 +151,11 @@ class Store:
         """The whole content. Raises Changed as ``open``."""
         return b"".join(self.chunks(path, etag=etag, version=version))
 
-    def read_range(self, path: str, start: int, length: int | None, *, etag: str | None = None) -> bytes:
+    def read_range(
+        self, path: str, start: int, length: int | None, *, etag: str | None = None, version: str | None = None
+    ) -> bytes:
         """``length`` bytes from ``start`` (None: to the end), fewer where the file ends. Raises Changed as ``open``."""
-        return b"".join(self.chunks(path, start, length, etag=etag))
+        return b"".join(self.chunks(path, start, length, etag=etag, version=version))
 
     def chunks(
         self, path: str, start: int = 0, length: int | None = None, *, etag: str | None = None, version: str | None = None
