@@ -83,9 +83,9 @@ class Files:
         if found.bucket:
             if found.bucket not in self._buckets:
                 self._buckets[found.bucket] = open_store(f"s3://{found.bucket}")
-            store, path = self._buckets[found.bucket], found.path
-            as_folder = not path or path.endswith("/")
-            return File(address, store, store.exact(path) if wrong(path) and not as_folder else path)
+            store, key = self._buckets[found.bucket], found.path
+            as_folder = not key or key.endswith("/")
+            return File(address, store, store.exact(key) if wrong(key) and not as_folder else key)
         path = self._local(address)
         return File(address, open_store(path.parent), ExactKey(path.name))
 

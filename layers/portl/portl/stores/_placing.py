@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from portl.errors import AlreadyExists, Changed, IsFolder, StoreError
 from portl.stores._entries import Entry
@@ -15,6 +15,7 @@ from portl.stores._files import File
 from portl.stores._saying import said, said_of
 from portl.stores._transfer import Verify, content_hash, transfer
 
+Made = TypeVar("Made")
 Overwrite = Literal["fail", "skip", "replace", "if_newer", "if_different"]
 """What becomes of a target that is there. Whatever is said, one with the same content counts as done."""
 
@@ -50,18 +51,37 @@ def place(
         entry = look(source, etag)
         if same_file(source, target):
             return Placed("unchanged", entry.size, entry.checksum)
-        while True:
-            found = decide(source, entry, target, overwrite)
-            if found.what != "copy":
-                return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
-            try:
-                where = (source.store, source.path, target.store, target.path)
-                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag)
-            except AlreadyExists:
-                if target.store.stat(target.path, missing_ok=True) is None:
-                    raise
-                continue  # somebody was quicker: what is there now decides
-            return Placed("copied", made.size, made.checksum)
+        where = (source.store, source.path, target.store, target.path)
+        found, made = carried(
+            source, entry, target, overwrite, lambda over: transfer(*where, overwrite=over, verify=verify, etag=entry.etag)
+        )
+        if made is None:
+            return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
+        return Placed("copied", made.size, made.checksum)
+
+
+def carried(
+    source: File,
+    entry: Entry,
+    target: File,
+    overwrite: Overwrite,
+    carry: Callable[[bool], Made],
+    *,
+    content_counts: bool = False,
+) -> tuple[Decision, Made | None]:
+    """Decides, and carries the content where it is to go: ``carry`` is told whether over what is there, and says what it made.
+
+    Where somebody else was quicker, what is there now decides anew. Raises as ``decide``, and what ``carry`` raises.
+    """
+    while True:
+        found = decide(source, entry, target, overwrite, content_counts=content_counts)
+        if found.what != "copy":
+            return found, None
+        try:
+            return found, carry(found.overwrite)
+        except AlreadyExists:
+            if target.store.stat(target.path, missing_ok=True) is None:
+                raise  # it is no file that stands in the way
 
 
 def look(file: File, etag: str | None = None) -> Entry:
