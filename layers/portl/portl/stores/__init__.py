@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from portl.stores._memory import MemoryDriver
     from portl.stores._open import open_store
     from portl.stores._paths import ExactKey
-    from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, told_of
+    from portl.stores._placing import Decision, Overwrite, Placed, carried, decide, look, place, said_of_file, told_of
     from portl.stores._progress import OnProgress, Progress
     from portl.stores._putting import Made, Put, put_made
     from portl.stores._retry import NO_RETRY, RetryPolicy
@@ -108,6 +108,7 @@ __all__ = [
     "Upload",
     "Verify",
     "Written",
+    "carried",
     "compression_of",
     "decide",
     "decompressed",
@@ -155,7 +156,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_memory": "MemoryDriver",
             "_open": "open_store",
             "_paths": "ExactKey",
-            "_placing": "Decision Overwrite Placed decide look place said_of_file told_of",
+            "_placing": "Decision Overwrite Placed carried decide look place said_of_file told_of",
             "_progress": "OnProgress Progress",
             "_putting": "Made Put put_made",
             "_retry": "NO_RETRY RetryPolicy",

@@ -27,7 +27,7 @@ from portl.errors import (
     StoreTimeout,
     Unavailable,
 )
-from portl.stores._driver import Driver
+from portl.stores._driver import Driver, put_by
 from portl.stores._entries import Capability, Entry, How, Span
 
 UNFINISHED = ".writing-"
@@ -87,13 +87,7 @@ class LocalDriver:
 
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver."""
-        upload = self.begin(key, how)
-        try:
-            upload.part(data)
-            return upload.commit()
-        except BaseException:
-            upload.abort()
-            raise
+        return put_by(self.begin(key, how), data)
 
     def begin(self, key: str, how: How) -> _File:
         """See Driver. Written beside its target, so that showing it is a rename."""

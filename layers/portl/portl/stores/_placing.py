@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from portl.errors import AlreadyExists, Changed, IsFolder, StoreError
-from portl.stores._entries import Entry
+from portl.stores._entries import Entry, Written
 from portl.stores._files import File
 from portl.stores._same_file import same_file
 from portl.stores._saying import said, said_of
 from portl.stores._transfer import Verify, content_hash, transfer
 
+Made = TypeVar("Made")
 Overwrite = Literal["fail", "skip", "replace", "if_newer", "if_different"]
 """What becomes of a target that is there. Whatever is said, one with the same content counts as done."""
 
@@ -49,19 +50,39 @@ def place(
         entry = look(source, etag)
         if source.version is None and same_file(source, target):
             return Placed("unchanged", entry.size, entry.checksum)
-        while True:
-            found = decide(source, entry, target, overwrite)
-            if found.what != "copy":
-                return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
-            try:
-                where = (source.store, source.path, target.store, target.path)
-                version = source.version
-                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag, version=version)
-            except AlreadyExists:
-                if target.store.stat(target.path, missing_ok=True) is None:
-                    raise
-                continue  # somebody was quicker: what is there now decides
-            return Placed("copied", made.size, made.checksum)
+        where, version = (source.store, source.path, target.store, target.path), source.version
+
+        def carry(over: bool) -> Written:
+            return transfer(*where, overwrite=over, verify=verify, etag=entry.etag, version=version)
+
+        found, made = carried(source, entry, target, overwrite, carry)
+        if made is None:
+            return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
+        return Placed("copied", made.size, made.checksum)
+
+
+def carried(
+    source: File,
+    entry: Entry,
+    target: File,
+    overwrite: Overwrite,
+    carry: Callable[[bool], Made],
+    *,
+    content_counts: bool = False,
+) -> tuple[Decision, Made | None]:
+    """Decides, and carries the content where it is to go: ``carry`` is told whether over what is there, and says what it made.
+
+    Where somebody else was quicker, what is there now decides anew. Raises as ``decide``, and what ``carry`` raises.
+    """
+    while True:
+        found = decide(source, entry, target, overwrite, content_counts=content_counts)
+        if found.what != "copy":
+            return found, None
+        try:
+            return found, carry(found.overwrite)
+        except AlreadyExists:
+            if target.store.stat(target.path, missing_ok=True) is None:
+                raise  # it is no file that stands in the way
 
 
 def look(file: File, etag: str | None = None) -> Entry:

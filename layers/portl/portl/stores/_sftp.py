@@ -30,6 +30,7 @@ from portl.errors import (
     StoreTimeout,
     Unavailable,
 )
+from portl.stores._driver import put_by
 from portl.stores._entries import Capability, Entry, How, Span
 from portl.stores._local import UNFINISHED
 from portl.stores._sftp_session import Ahead, Pool, Pushing
@@ -84,14 +85,7 @@ class SftpDriver:
 
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver."""
-        upload = self.begin(key, how)
-        try:
-            upload.part(data)
-            return upload.commit()
-        except BaseException:
-            with suppress(Exception):  # what led here is what is told
-                upload.abort()
-            raise
+        return put_by(self.begin(key, how), data)
 
     def begin(self, key: str, how: How) -> _File:
         """See Driver. Written beside its target, so that showing it is a rename."""

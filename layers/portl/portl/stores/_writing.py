@@ -29,7 +29,7 @@ def parts_of(data: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Held:
-    """Bytes that wait for enough to be sent: they are put together once, for copying again costs as much as to encrypt."""
+    """Bytes that wait for enough to be sent. They are put together once: another copy would cost as much as to encrypt."""
 
     def __init__(self) -> None:
         self.size = 0
