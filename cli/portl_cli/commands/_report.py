@@ -84,7 +84,7 @@ def replay_command(told: Told) -> str:
     base = replayed_run(told.run_folder)
     if base is not None and not count_letters(told.run_folder.parent / base):
         return told.again
-    return all_failed_command(told.run_folder, demo=told.demo)
+    return all_failed_command(told.run_folder, where=told.where)
 
 
 def _received(told: Told) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _ways_on(told: Told) -> Iterator[str]:
 
 def _corrected(told: Told) -> str:
     error = first_error(told.run_folder) if told.ended.status != "ABORTED" else None
-    return corrected_command(told.job, told.job_file, told.run_folder, error, demo=told.demo) if error and told.again else ""
+    return corrected_command(told.job, told.job_file, told.run_folder, error, where=told.where) if error and told.again else ""
 
 
 def failure_document(told: Told) -> dict[str, Any]:

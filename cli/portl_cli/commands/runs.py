@@ -116,7 +116,7 @@ def _replay(folder: Path) -> str:
     """The command that does its dead letters again, as it said at its end."""
     from portl_cli.commands._again import all_failed_command
 
-    return str(whole_run(folder).get("replay") or all_failed_command(folder, demo=False))
+    return str(whole_run(folder).get("replay") or all_failed_command(folder))
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:
