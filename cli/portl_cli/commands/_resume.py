@@ -33,8 +33,9 @@ def resumed_input(
     run = _base(root, job, resume)
     mark = resume_mark(job, run, from_step)
     refuse_running(root, run)
-    check_going_on(open_store(str(root)), job, job_file, mark, texts, where="--demo" if demo else "")
-    return {**param_texts(texts), RESUME: mark}
+    given = param_texts(texts)
+    check_going_on(open_store(str(root)), job, job_file, mark, given, where="--demo" if demo else "")
+    return {**given, RESUME: mark}
 
 
 def resume_mark(job: Job, run: str, from_step: str | None) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def check_going_on(
     job: Job,
     job_file: Path,
     mark: Mapping[str, Any],
-    texts: Iterable[str],
+    given: Mapping[str, Any],
     *,
     where: str,
     check: Callable[..., None] = check_key,
@@ -60,7 +61,7 @@ def check_going_on(
     params: dict[str, Any] = {}
     try:
         base = read_base(RunFolder(runs, ""), mark["run"], job.job)
-        params = base_params(job.params, param_texts(texts), base, mark["run"])
+        params = base_params(job.params, given, base, mark["run"])
         check({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
     except RunError as problem:
         anew = anew_command(job_file, job.params, params, where=where) if problem.code == "R153" else ""

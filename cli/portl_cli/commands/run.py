@@ -36,7 +36,9 @@ from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClo
 
 @click.command("run")
 @click.argument("job", type=click.Path(path_type=Path))
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job, or @FILE: a JSON object of some."
+)
 @click.option(
     "--demo",
     is_flag=True,

@@ -14,6 +14,7 @@ from portl.values import redact
 from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project, runs_folder
 from portl_cli.commands._replay import command as replay_run
+from portl_cli.commands._run_forms import WRITERS
 
 PROJECT = click.option(
     "--project",
@@ -62,9 +63,16 @@ def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
 @click.argument("run")
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", *WRITERS]),
+    default="text",
+    help="For people; as a page of Markdown with its picture; or a failed one as GitHub's finding at a line of its job.",
+)
 @click.option("--open-path", is_flag=True, help="Print only the path of its page, for a browser.")
 @click.option("--failed", is_flag=True, help="Only the records that failed and were kept aside: its dead letters.")
-def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: bool) -> int:
+def show_run(*, run: str, start: Path, as_json: bool, form: str, open_path: bool, failed: bool) -> int:
     """Show what RUN came to, as it said at its end, and where its page is.
 
     RUN is a run's id, the beginning of one, or `last`.
@@ -84,6 +92,8 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: b
         if page is None:
             raise click.UsageError(f"{folder.name} has no page: it is {_word(found)}")
         click.echo(page)
+    elif form in WRITERS:
+        click.echo(WRITERS[form](found, folder), nl=False)
     elif as_json:
         click.echo(json.dumps({**found, "folder": str(folder), "page": str(page) if page else None}, ensure_ascii=False))
     else:

@@ -36,13 +36,13 @@ def resumed_on_aws(stack: Stack, root: Path, job: Job, job_file: Path, wanted: W
     run = _named(root, wanted.resume) if wanted.resume else _newest(stack, job.job)
     if _running(stack, job.job, run):
         raise Refused(f"{run} is still running: wait for its end, or stop it")
-    mark = resume_mark(job, run, wanted.from_step)
+    mark, given = resume_mark(job, run, wanted.from_step), param_texts(wanted.params)
     try:
-        check_going_on(stack.runs(), job, job_file, mark, wanted.params, where=wanted.where, check=_check_key_if_it_can)
+        check_going_on(stack.runs(), job, job_file, mark, given, where=wanted.where, check=_check_key_if_it_can)
     except StoreError as problem:
         text = f"the run bucket cannot be read from here; the functions will see whether {run} can be gone on with"
         click.echo(redact(f"{text}: {problem}"), err=True)
-    return {**param_texts(wanted.params), RESUME: mark}
+    return {**given, RESUME: mark}
 
 
 def _check_key_if_it_can(begin: Mapping[str, Any], params: Mapping[str, Any], base: Mapping[str, Any], run: str) -> None:
