@@ -47,10 +47,13 @@ class Runner:
     summary: str = ""
     steps: list[Step] = field(default_factory=list)
     failed: bool = False
+    shell: str | None = None
+    """What runs a step that names no shell: the workflow's default."""
 
     def job(self, workflow: Path, name: str, inputs: Mapping[str, Any], **contexts: Any) -> Runner:
         """Runs a job of a workflow when its condition holds."""
-        job = load(workflow)["jobs"][name]
+        found = load(workflow)
+        job, self.shell = found["jobs"][name], found.get("defaults", {}).get("run", {}).get("shell")
         context = {"inputs": _texts(inputs), **contexts}
         if evaluate(str(job.get("if", "true")), context, self):
             self._run(job["steps"], context)
@@ -100,7 +103,7 @@ class Runner:
         given = {name: fill(_text(value), context, self) for name, value in step.get("env", {}).items()}
         own = {"GITHUB_ACTION_PATH": str(action or ""), "RUNNER_TEMP": str(self.temp), "GITHUB_ACTIONS": "true", "CI": "true"}
         variables = {**self.environment, **own, **{name: str(file) for name, file in files.items()}, **given}
-        command = ["bash", *SHELLS[step.get("shell")], str(script)]
+        command = ["bash", *SHELLS[step.get("shell", self.shell)], str(script)]
         ended = subprocess.run(command, cwd=self.workspace, env=variables, capture_output=True, text=True, check=False)
         outputs = _outputs(files["GITHUB_OUTPUT"].read_text("utf-8"))
         self.summary += files["GITHUB_STEP_SUMMARY"].read_text("utf-8")
