@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from aws.fake_aws import FakeAws, start_fake_aws
+from aws.lab import Lab
+from portl_cli.embedded import Peer
 
 
 @pytest.fixture
@@ -18,3 +20,8 @@ def aws(tmp_path: Path) -> Iterator[FakeAws]:
     made.runs = f"s3://{made.make_stack()}/runs"
     yield made
     made.close()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, aws: FakeAws, postgres_url: str, peer: Peer) -> Lab:
+    return Lab(tmp_path, aws, postgres_url, peer)

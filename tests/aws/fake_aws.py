@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -148,6 +149,24 @@ class FakeAws:
         lines = (self.folder / f"{name}.events").read_text("utf-8").splitlines(keepends=True)
         found = [json.loads(line) for line in lines if line.endswith("\n")]
         return [each for each in found if each["execution"] == child]
+
+    def pause(self, run: str) -> None:
+        """Nothing more happens in an execution until it goes on."""
+        self.processes[self.execution(run)].send_signal(signal.SIGSTOP)
+
+    def go_on(self, run: str) -> None:
+        self.processes[self.execution(run)].send_signal(signal.SIGCONT)
+
+    def stop(self, run: str, cause: str) -> None:
+        """Ends an execution as StopExecution does, whose answer is in its history only."""
+        arn = self.execution(run)
+        self.processes[arn].kill()
+        self.processes[arn].wait()
+        last = self._events(arn)[-1]
+        details = {"error": "Operator", "cause": cause}
+        event = {**last, "id": last["id"] + 1, "previousEventId": last["id"], "type": "ExecutionAborted"}
+        with self._file(arn).open("a", encoding="utf-8") as events:
+            events.write(json.dumps({**event, "executionAbortedEventDetails": details}) + "\n")
 
     def _GetExecutionHistory(self, given: Mapping[str, Any], _: object) -> tuple[int, Answer]:  # noqa: N802
         begin = int(given.get("nextToken", "0"))

@@ -4,53 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+import signal
 from typing import Any
 
 import httpx
-import pytest
 
-from aws.fake_aws import FakeAws
-from flows.support import Ended, portl, project, records, write_records
+from aws.lab import ONCE, SMALL, Lab, run_of
+from flows.support import portl
 from portl_cli.embedded import Peer
 
-SMALL = {"as: row}": "as: row, size: 5}"}
-ONCE = {**SMALL, "retry: {max_attempts: 4, backoff_ms: 500}": "retry: {max_attempts: 1}"}
-FAST = ("--time-scale", "0.02")
 MOMENT = re.compile(r"resource_sync-\d{8}T\d{6}-[0-9a-f]{4}")
-
-
-class Lab:
-    """Flow A over twelve records, here and in the fake AWS, with one database and one peer."""
-
-    def __init__(self, folder: Path, aws: FakeAws, postgres_url: str, peer: Peer) -> None:
-        self.folder, self.aws, self.job = folder, aws, project(folder, SMALL)
-        self.file = write_records(folder / "in.csv", records(12, keys=12))
-        self.variables = {"PG_URL": postgres_url, "NOTIFY_URL": peer.url, "PORTL_TIME_SCALE": "0.01"}
-
-    def change(self, change: dict[str, str]) -> None:
-        project(self.folder, change)
-
-    def deploy(self) -> None:
-        self.aws.deploy(self.job, **self.variables)
-
-    def on_aws(self, *options: str, new: bool = True, **variables: str) -> Ended:
-        given = ("--param", f"path={self.file}") if new else ()
-        command = ("run", str(self.job), *given, "--on", "aws", *options, *FAST)
-        return portl(self.folder, *command, **self.aws.variables(**variables))
-
-    def here(self, *options: str) -> Ended:
-        command = ("run", str(self.job), "--param", f"path={self.file}", *options, "--host", "inline", *FAST)
-        return portl(self.folder, *command, **self.variables)
-
-
-@pytest.fixture
-def lab(tmp_path: Path, aws: FakeAws, postgres_url: str, peer: Peer) -> Lab:
-    return Lab(tmp_path, aws, postgres_url, peer)
-
-
-def run_of(ended: Ended) -> str:
-    return re.findall(r"^run (\S+)", ended.err + ended.out, re.MULTILINE)[0]
 
 
 def told(text: str) -> list[str]:
@@ -121,3 +84,86 @@ def test_resume_starts_a_new_execution_of_the_definition_that_is_deployed_now(la
     assert resumed.code == 0, resumed.err
     assert "enrich 12; done: resource, " in resumed.out
     assert query("SELECT name FROM resources WHERE code = 'R-000'") == [("NAME 0 «É»",)]
+
+
+def test_an_interrupt_ends_the_following_and_leaves_the_execution_running(lab: Lab, query: Any) -> None:
+    lab.deploy()
+    lab.here("--init-db")
+    query("DELETE FROM resources_versions")
+    query("DELETE FROM resources")
+    following = lab.started("--new-key")
+    run = next(line for line in following.stderr if line.startswith("run ")).split()[1]
+    lab.aws.pause(run)
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=60)
+    assert following.returncode == 130, err
+    assert err.splitlines()[-3:] == [
+        "left running on AWS: only the following has ended",
+        f"  follow  portl run {lab.job} --follow {run} --on aws --stack {lab.aws.stack}",
+        f"  stop    aws stepfunctions stop-execution --region eu-central-1 --execution-arn {lab.aws.execution(run)}",
+    ]
+    shown = portl(lab.folder, "runs", "show", run)
+    assert shown.out.splitlines()[0] == f"run {run}: running"
+    lab.aws.go_on(run)
+    ended = lab.on_aws("--follow", run, new=False)
+    assert (ended.code, query("SELECT count(*) FROM resources")) == (0, [(12,)]), ended.err
+    assert portl(lab.folder, "runs", "show", run).out.splitlines()[0] == f"run {run}: done"
+
+
+def test_a_run_that_was_only_started_is_followed_later_from_anywhere(lab: Lab) -> None:
+    lab.deploy()
+    lab.here("--init-db")
+    begun = lab.on_aws("--new-key", "--no-wait")
+    run = run_of(begun)
+    assert (begun.code, begun.out.splitlines()[2]) == (
+        0,
+        f"  follow  portl run {lab.job} --follow {run} --on aws --stack {lab.aws.stack}",
+    )
+    ended = lab.on_aws("--follow", run, new=False)
+    assert (ended.code, "  records 12\n" in ended.out) == (0, True), ended.err
+    assert lab.aws.asked["StartExecution"] == 1
+
+
+def test_an_execution_that_somebody_stops_has_failed_and_says_so(lab: Lab) -> None:
+    lab.deploy()
+    lab.here("--init-db")
+    following = lab.started("--new-key")
+    run = next(line for line in following.stderr if line.startswith("run ")).split()[1]
+    next(line for line in following.stderr if "read_csv …" in line)
+    lab.aws.pause(run)
+    lab.aws.stop(run, "the wrong file")
+    _, err = following.communicate(timeout=60)
+    assert following.returncode == 1, err
+    assert "failed: Operator: the wrong file\n" in err
+    assert "nothing was written and no API was called" in err
+
+
+def test_a_run_whose_bucket_cannot_be_read_ends_without_its_counts(lab: Lab) -> None:
+    """Another stack's name: its machine is there, and no bucket."""
+    lab.aws.stack += "-other"
+    lab.deploy()
+    lab.here("--init-db")
+    ended = lab.on_aws("--new-key")
+    assert ended.code == 0, ended.err
+    assert "the run bucket cannot be read, so counts are left out: V162 " in ended.err
+    assert "  records 0\n" in ended.out
+    assert "  state transitions " in ended.out
+    assert "  read_csv " not in ended.out
+
+
+def test_a_run_on_aws_is_gone_on_with_there_only(lab: Lab) -> None:
+    lab.deploy()
+    failed = lab.on_aws()  # there are no tables
+    run = run_of(failed)
+    assert failed.code == 1, failed.err
+    here = portl(lab.folder, "run", str(lab.job), "--resume", run, **lab.variables)
+    assert (here.code, here.err) == (
+        2,
+        f"Error: {run} was on AWS, in the stack {lab.aws.stack}: --resume {run} --on aws goes on with it there\n",
+    )
+    replayed = portl(lab.folder, "runs", "replay", run, "--step", "announce_resource", "--item", "1")
+    assert (replayed.code, f"{run} was on AWS" in replayed.err) == (2, True)
+    unknown = lab.on_aws("--resume", "resource_sync-20260101T000000-ffff", new=False)
+    assert (unknown.code, "R151 there is no run resource_sync-20260101T000000-ffff" in unknown.err) == (2, True), unknown.err
+    newest = lab.on_aws("--from", "resource", new=False)
+    assert (newest.code, f"reused of {run}: read_csv 12, enrich 12" in newest.err) == (1, True), newest.err

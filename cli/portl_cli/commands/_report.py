@@ -73,9 +73,11 @@ def dead_letters(told: Told) -> Iterator[str]:
         count = sum(letters.values())
         steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
         yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
-        commands = f"portl runs show {told.run_folder.name} --failed", replay_command(told)
+        commands = {f"portl runs show {told.run_folder.name} --failed": "lists them"}
+        if not told.on:  # what a replay needs of a run on AWS is not on this machine
+            commands[replay_command(told)] = "does them again"
         width = max(map(len, commands))
-        for command, what in zip(commands, ("lists them", "does them again"), strict=True):
+        for command, what in commands.items():
             yield f"    {command:<{width}}  {what}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from portl.values import redact
+from portl_cli.commands._aws_mark import was_on_aws
 from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project, runs_folder
 from portl_cli.commands._replay import command as replay_run
@@ -115,10 +116,10 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
     for line in (line for letter in letters_of(folder) for line in letter_lines(letter)):
         none = False
         click.echo(redact(line))
-    if not none:
-        click.echo(redact(f"{_replay(folder)}  does them again"))
-    else:
+    if none:
         click.echo(f"run {folder.name} has no dead letters", err=True)
+    elif was_on_aws(folder) is None:
+        click.echo(redact(f"{_replay(folder)}  does them again"))
     return 0
 
 

@@ -117,10 +117,11 @@ def _failed(problem: Exception, action: str) -> SetupError:
 
     if isinstance(problem, exceptions.NoRegionError):
         return SetupError("no AWS region is chosen", code="V161", hint="export AWS_REGION=eu-central-1, or choose a profile")
-    if isinstance(problem, exceptions.HTTPClientError):
-        text = f"AWS cannot be reached to {action}: {problem}"
+    if isinstance(problem, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        text = f"AWS cannot be reached ({action}): {problem}"
         return SetupError(text, code="V166", hint="look at the network, the proxy and the region")
-    if isinstance(problem, exceptions.ParamValidationError):
-        return SetupError(f"{action} cannot be asked: {problem}", code="V168", hint="look at --stack and at the job's name")
+    if isinstance(problem, (exceptions.ParamValidationError, exceptions.InvalidRegionError)):
+        text = f"{action} cannot be asked: {problem}"
+        return SetupError(text, code="V168", hint="look at the region, at --stack and at the job's name")
     hint = "log in (aws sso login), export AWS_PROFILE or the keys, or give the GitHub job a role"
     return SetupError(f"there are no AWS credentials: {problem}", code="V160", hint=hint)

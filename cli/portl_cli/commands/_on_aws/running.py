@@ -126,22 +126,22 @@ class _Run:
     def follow(self) -> int:
         """Follows it to its end and tells of that; an interrupt ends only the following."""
         self._make_folder()
-        with closing(display_for(as_json=self.wanted.as_json)) as display:
-            self._begin(display)
-            watch = Watch(self.found, self.folder, display)
+        with closing(display_for(as_json=self.wanted.as_json)) as display, closing(self._watch(display)) as watch:
             try:
+                self._begin(display)
                 ended = Follower(self.stack.states, self.arn, watch, display, self._pause).follow()
+                display.close()
+                self._collect()
             except (KeyboardInterrupt, SetupError) as problem:
                 display.close()
                 self._left(watch, display)
                 if isinstance(problem, SetupError):
                     raise
                 return INTERRUPTED
-            finally:
-                watch.close()
-            display.close()
-            self._collect()
             return self._conclude(watch, ended, display)
+
+    def _watch(self, display: Display) -> Watch:
+        return Watch(self.found, self.folder, display)
 
     def _make_folder(self) -> None:
         try:
