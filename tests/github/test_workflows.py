@@ -16,6 +16,7 @@ import pytest
 
 from flows.support import ROOT
 from github.runner import Runner, load, make_runner
+from portl_cli.engine import load_template
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -108,10 +109,13 @@ def bundle(runner: Runner) -> str:
     return hashlib.sha256((runner.workspace / "bundle.tar.gz").read_bytes()).hexdigest()
 
 
+VARIABLES = {"AWS_DEPLOY_ROLE": "arn:role", "AWS_CLOUDFORMATION_ROLE": "arn:cloudformation"}
+
+
 def deploy(runner: Runner, sha256: str, *, dry_run: bool) -> Runner:
     with_tool(runner, "python", "exit 0 # the tools of AWS are not installed here")
     inputs = {"environment": "stg", "dry_run": dry_run, "sha256": sha256}
-    return runner.job(GITHUB / "workflows" / "deploy-to.yml", "deploy", inputs, vars={"AWS_DEPLOY_ROLE": "arn:role"})
+    return runner.job(GITHUB / "workflows" / "deploy-to.yml", "deploy", inputs, vars=VARIABLES)
 
 
 @pytest.mark.parametrize(("dry_run", "more"), [(True, " --no-execute-changeset"), (False, "")])
@@ -122,7 +126,7 @@ def test_a_deployment_takes_what_was_built_and_a_dry_run_stops_at_the_change_set
     deploy(runner, bundle(runner), dry_run=dry_run)
     assert not runner.failed, [step.out for step in runner.steps]
     asked = "deploy --config-env stg --template-file .aws-sam/build/template.yaml --no-confirm-changeset"
-    assert notes.read_text("utf-8") == f"{asked} --no-fail-on-empty-changeset{more}\n"
+    assert notes.read_text("utf-8") == f"{asked} --no-fail-on-empty-changeset --role-arn arn:cloudformation{more}\n"
     assert runner.summary == "### stg\n\n    built <change set>\n"
     role = next(step for step in runner.steps if step.name.startswith("aws-actions/configure-aws-credentials@"))
     assert role.given["role-to-assume"] == "arn:role"
@@ -195,21 +199,22 @@ def test_the_checksums_of_what_was_built_are_passed_on(runner: Runner) -> None:
     assert outputs["sums"]["outputs"]["sha256"] == wanted
 
 
-def test_the_smoke_test_invokes_each_function_that_has_an_event_and_names_those_that_fail(runner: Runner) -> None:
-    events = runner.workspace / "tests" / "events"
-    events.mkdir(parents=True)
-    for name in ("csv_read", "db_query_one", "s3_object_created"):
-        (events / f"{name}.json").write_text("{}", "utf-8")
-    script = 'if [[ "$*" == *CsvRead* ]]; then echo \'{"errorType": "Permanent"}\'; else echo \'{"rows": 1}\'; fi'
+def test_the_smoke_test_invokes_functions_with_their_events_and_names_those_that_fail(runner: Runner) -> None:
+    script = 'if [[ "$*" == *CsvRead* ]]; then echo \'{"errorType": "Permanent"}\'; elif [[ "$*" == *Feed* ]]; then exit 1; fi'
     notes = with_tool(runner, "sam", script)
-    runner._run(
-        [next(step for step in steps_of(GITHUB / "workflows" / "sam-smoke.yml") if "invoke" in step.get("run", ""))], {}
-    )
-    assert notes.read_text("utf-8").splitlines() == [
-        "local invoke CsvReadFunction --event tests/events/csv_read.json",
-        "local invoke DbQueryOneFunction --event tests/events/db_query_one.json",
+    file = GITHUB / "workflows" / "sam-smoke.yml"
+    runner.shell = "bash"
+    runner._run([next(step for step in steps_of(file) if "sam local invoke" in step.get("run", ""))], {})
+    asked = [line.split() for line in notes.read_text("utf-8").splitlines()]
+    assert [words[:2] + words[5:] for words in asked] == [
+        ["local", "invoke", "--env-vars", "tests/events/env.json"] for _ in asked
+    ]
+    functions = {function.name: function.code_dir.name for function in load_template(ROOT / "template.yaml").functions.values()}
+    assert [(words[2], words[4]) for words in asked] == [
+        (words[2], f"tests/events/{functions[words[2]]}.json") for words in asked
     ]
     assert runner.failed
     assert [line for line in runner.steps[-1].out.splitlines() if line.startswith("::")] == [
-        "::error file=tests/events/csv_read.json,title=sam-smoke::CsvReadFunction failed"
+        "::error file=tests/events/csv_read.json,title=sam-smoke::CsvReadFunction failed",
+        "::error file=tests/events/feed.json,title=sam-smoke::FeedFunction failed",
     ]

@@ -81,7 +81,7 @@ def start(stack: Stack, found: Compiled, run: str, given: dict[str, Any]) -> Non
         StoreError: such a spec cannot be written.
     """
     if found.specs:
-        keep_specs(stack.runs(), found.specs)
+        keep_specs(stack.specs(), found.specs)
     with told("states:StartExecution"):
         stack.states.start_execution(stateMachineArn=stack.machine(found.job.job), name=run, input=json.dumps(given))
 

@@ -22,6 +22,8 @@ BUCKET = "RunBucket"
 """The bucket's name inside the template."""
 RUNS = "runs"
 """What the template's ``PORTL_RUNS`` has behind the bucket."""
+SPECS_UNDER = RUNS
+"""Behind what the folder of packaged specs stands."""
 _KEY = re.compile(r"\$\{(\w+)\}")
 
 
@@ -84,7 +86,14 @@ class Stack:
         Raises:
             SetupError: V162, there is no such stack, or it has no run bucket; V160 to V168.
         """
-        spec = {"bucket": self._bucket(), "prefix": RUNS, "region": self.account.region, **self.account.keys()}
+        return self._store(RUNS)
+
+    def specs(self) -> Store:
+        """The store in whose folder ``specs`` the stack's functions look for packaged specs. Raises as ``runs``."""
+        return self._store(SPECS_UNDER)
+
+    def _store(self, prefix: str) -> Store:
+        spec = {"bucket": self._bucket(), "prefix": prefix, "region": self.account.region, **self.account.keys()}
         return open_store(S3Spec.model_validate(spec))
 
     def _bucket(self) -> str:
