@@ -170,5 +170,5 @@ def tell_not_begun(who: Awoken, begun: Begun, root: Path, *, as_json: bool, demo
         click.echo(redact(line))
     if run["status"] in ("SUCCEEDED", "RUNNING"):
         return DONE
-    display.say(f"  go on   {resume_command(who.file, begun.run, demo=demo)}")
+    display.say(f"  go on   {resume_command(who.file, begun.run, where="--demo" if demo else "")}")
     return FAILED

@@ -55,6 +55,13 @@ class Told:
     """The command that goes on with it, should it not have come to its end."""
     demo: bool = False
     """Whether what was unset was served, as ``--demo`` does."""
+    on: str = ""
+    """How a run was told to be on AWS; empty for one of this machine."""
+
+    @property
+    def where(self) -> str:
+        """What ends a command that goes on with it."""
+        return self.on or ("--demo" if self.demo else "")
 
 
 def base_of(run_folder: Path) -> str | None:
