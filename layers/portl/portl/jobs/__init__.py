@@ -13,6 +13,7 @@ from portl.jobs._models import (
     ResultShape,
     Retry,
     StepSpec,
+    Strict,
     Transaction,
     walk_steps,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Retry",
     "StepSpec",
     "StoresFile",
+    "Strict",
     "TextFile",
     "Transaction",
     "alone",

@@ -100,7 +100,7 @@ def _step(check: Check, placed: Placed, path: Path, reference: Reference) -> Non
 def _field(check: Check, path: Path, reference: Reference, targets: list[Placed]) -> None:
     """J203: the field that is read is one of the result's."""
     found = as_step_reference(reference)
-    shapes = [each.step.shape.fields for each in targets]
+    shapes = [each.step.result_shape.fields for each in targets]
     if found is None or found.field is None or any(fields is None or found.field in fields for fields in shapes):
         return
     known = [name for fields in shapes for name in fields or ()]
