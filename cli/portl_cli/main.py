@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Say what is wrong with a job, and where.",
     "graph": "Draw a job's state machine, as Mermaid or SVG.",
     "init": "Write a new job that runs.",
+    "migrate": "Write a job of the older form as steps.",
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "prove": "Crash a job at every effect and compare what it leaves.",

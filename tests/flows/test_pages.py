@@ -207,7 +207,7 @@ def test_more_pages_than_max_end_the_run_before_the_next_is_asked_for(tmp_path: 
 def test_what_is_no_list_is_said_with_the_page(tmp_path: Path, pages: Peer, job: Any) -> None:
     ended = run(tmp_path, pages, job(call("/none", '"{{ response.json.next }}"')))
     assert ended.code == 1
-    assert 'H110 paginate.items gives no list on page 1, but ["what?"]' in ended.err
+    assert 'H110 paginate.items gives no list on page 1, but "what?"' in ended.err
 
 
 def test_a_reference_that_a_page_does_not_have_is_an_error_and_not_the_end(tmp_path: Path, pages: Peer, job: Any) -> None:

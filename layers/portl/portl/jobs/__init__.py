@@ -47,6 +47,7 @@ from portl.jobs._transactions import (
     touches_same,
     used_databases,
 )
+from portl.jobs._yaml import Document, YamlProblem, read_yaml
 
 __all__ = [
     "CALLS",
@@ -61,6 +62,7 @@ __all__ = [
     "Batch",
     "Code",
     "Diagnostic",
+    "Document",
     "Job",
     "Param",
     "ResultShape",
@@ -70,6 +72,7 @@ __all__ = [
     "Strict",
     "TextFile",
     "Transaction",
+    "YamlProblem",
     "alone",
     "arrange",
     "check_file",
@@ -93,6 +96,7 @@ __all__ = [
     "parse_job",
     "place_in_job",
     "read_text_file",
+    "read_yaml",
     "reads",
     "source_of",
     "step_names",

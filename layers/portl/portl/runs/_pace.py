@@ -38,7 +38,9 @@ class Pace:
             return self._interval
         kept = self._folder.find(self._name)
         if kept is None:
-            return self._interval if chunk else 0.0
+            first = self._interval if chunk else 0.0  # before the first chunk nothing went out
+            self._folder.write(self._name, time.time() + scaled(first))
+            return first
         return min(self._interval, max(0.0, unscaled(kept - time.time())))
 
     def wait_s(self) -> float:

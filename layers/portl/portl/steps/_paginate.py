@@ -21,6 +21,8 @@ MOST_SLOW = 1_000
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 """
 _RATE = re.compile(r"(\d+)/(s|min|h)")
+_ONE = re.compile(r"""\$(\.[\w-]+|\['[^'\\]*'\]|\["[^"\\]*"\]|\[-?\d+\])*""")
+"""A JSONPath that finds one value at most. https://www.rfc-editor.org/rfc/rfc9535#name-singular-query"""
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0}
 
 
@@ -155,8 +157,8 @@ class Paging:
         raise HttpError(text, code="H110", hint="an address or null; a cursor goes into next.query or next.json")
 
     def _listed(self, found: Any, page: int) -> list[Any]:
-        if is_path(self._spec.items) and len(found) == 1 and isinstance(found[0], list):
-            found = found[0]  # of one list its items are meant: $.items and $.items[*] are the same
+        if _ONE.fullmatch(self._spec.items):
+            found = found[0] if found else None  # the list that the path names, and not a list with that in it
         if isinstance(found, Iterable) and not isinstance(found, (str, dict, Unknown)):
             return list(found)
         text = f"paginate.items gives no list on page {page}, but {shortened(str(json_text(found)), 80)}"
