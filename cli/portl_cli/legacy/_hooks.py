@@ -24,9 +24,7 @@ def hook_steps(
     made: dict[str, list[Step]] = {"before_job": [], "after_job": []}
     for name, given in hooks.items():
         if given is not None and name not in made:
-            hint = (
-                "what is for each record stands in steps of the same batch; what is for all of them in before_job and after_job"
-            )
+            hint = "a step of the same batch does something for each record, after_job for all of them"
             unequal.append(
                 Unequal(("hooks", name), "J401", f"{name} has no equal: steps go over records, not batches", hint, part=True)
             )
