@@ -212,7 +212,9 @@ class _Conversion:
             change = as_transform(each.operation, each.format)
             if to not in changes:
                 text = f'transformations: there is no column "{each.column}" in the source or the destination'
-                self._unequal(("transformations", at, "column"), "J004", text, f"known here: {', '.join(sorted({*names, *changes}))}")
+                self._unequal(
+                    ("transformations", at, "column"), "J004", text, f"known here: {', '.join(sorted({*names, *changes}))}"
+                )
             elif change is None:
                 told = f" with format {each.format!r}" if each.format else " without format"
                 hint = "docs/migrate.md lists those that have one; a lambda.invoke can do the rest"
