@@ -110,8 +110,10 @@ def test_the_migrated_job_gives_the_same_rows_and_holds_no_password(
     made = portl(tmp_path, "migrate", str(file), "--output", "new/job.yaml")
     assert made.code == 0, made.err
     assert re.sub(r"\S*old.yaml", "old.yaml", made.err).splitlines() == [
-        "old.yaml:8 destination.password: stands in clear: it is ${secret:destination/password} now, "
-        "percent-encoded where it has to be",
+        (
+            "old.yaml:8 destination.password: stands in clear: it is ${secret:destination/password} now, "
+            "percent-encoded where it has to be"
+        ),
         "new/job.yaml written; look at it with: portl check new/job.yaml",
     ]
     text = (tmp_path / "new" / "job.yaml").read_text("utf-8")
@@ -148,29 +150,34 @@ def test_a_query_becomes_a_file_and_a_mapping_renames_and_changes_its_columns(tm
     assert (tmp_path / "out.csv").read_text("utf-8") == 'Name;E-Mail\n"ANN; A";a@x\n;b@x\n'
 
 
+BOTH = """\
+source: {SIDE, table: people}
+destination: {SIDE, table: copies}
+schema_mapping: {email: mail, full_name: name}
+hooks:
+  before_job: ["DELETE FROM copies;", {sql: "INSERT INTO copies VALUES ('first', NULL)"}]
+  after_job: {url: "PEER/done?x=1", body: {ok: true}}
+"""
+
+
 def test_a_table_goes_into_another_with_hooks_around_it(tmp_path: Path, older: Any, query: Any, peer: Peer) -> None:
     query(TABLE)
     query("CREATE TABLE copies (mail text, name text)")
     query("INSERT INTO people VALUES ('a@x', 'Ann', NULL, 1), ('b@x', 'Bob', NULL, 2)")
     query("INSERT INTO copies VALUES ('old', 'old')")
     side = "type: postgres, host: HOST, port: PORT, database: DATABASE, username: USER, password: 'PASSWORD'"
-    text = f"""\
-source: {{{side}, table: people}}
-destination: {{{side}, table: copies}}
-schema_mapping: {{email: mail, full_name: name}}
-hooks:
-  before_job: ["DELETE FROM copies;", {{sql: "INSERT INTO copies VALUES ('first', NULL)"}}]
-  after_job: {{url: "{peer.url}/done?x=1", body: {{ok: true}}}}
-"""
-    ended = run(tmp_path, older(text))
+    ended = run(tmp_path, older(BOTH.replace("SIDE", side).replace("PEER", peer.url)))
     assert ended.code == 0, ended.err
     assert query("SELECT * FROM copies ORDER BY mail") == [("a@x", "Ann"), ("b@x", "Bob"), ("first", None)]
     assert [(call["method"], call["path"], call["body"]) for call in peer.calls()] == [("POST", "/done?x=1", {"ok": True})]
 
 
 def test_without_a_mapping_the_columns_are_those_of_the_files_header(tmp_path: Path, older: Any) -> None:
-    made = portl(tmp_path, "migrate", str(older("source: {type: csv, path: people.csv}\ndestination: {type: csv, path: o.csv}\n"
-                                                "transformations: [{column: name, operation: trim}]\nconflict: overwrite\n")))  # fmt: skip
+    text = (
+        "source: {type: csv, path: people.csv}\ndestination: {type: csv, path: o.csv}\n"
+        "transformations: [{column: name, operation: trim}]\nconflict: overwrite\n"
+    )
+    made = portl(tmp_path, "migrate", str(older(text)))
     assert (made.code, made.err) == (0, "")
     assert (
         made.out
@@ -198,8 +205,10 @@ steps:
 
 WRONG = {
     "source: {type: google_sheets, spreadsheet_id: x, sheet_name: y}\ndestination: {type: csv, path: o.csv}\n": [
-        "1:16 J401 Google Sheets is not in this version; "
-        "export the sheet as CSV and read that, or read it by an api.call of Google's API"
+        (
+            "1:16 J401 Google Sheets is not in this version; "
+            "export the sheet as CSV and read that, or read it by an api.call of Google's API"
+        )
     ],
     "source: {type: mysql, host: h, database: d, username: u, table: t}\ndestination: {type: csv, path: o.csv}\n": [
         "1:16 J401 MySQL is not in this version; move the data to PostgreSQL, or export it as CSV and read that"
@@ -213,21 +222,29 @@ WRONG = {
         "4:13 J004 batch_size: input should be greater than or equal to 1",
     ],
     OLD.replace("  key: email\n", ""): [
-        "10:11 J003 conflict: overwrite needs to know which columns tell rows apart; "
-        "write destination.key: [column, …], or give --key COLUMN: the table needs a unique constraint over them"
+        (
+            "10:11 J003 conflict: overwrite needs to know which columns tell rows apart; "
+            "write destination.key: [column, …], or give --key COLUMN: the table needs a unique constraint over them"
+        )
     ],
     OLD.replace("key: email", "key: mail"): ['10:8 J207 "mail" is in key and not in the mapping; did you mean "email"?'],
     OLD.replace("column: E-Mail", "column: nobody"): [
-        '15:14 J004 transformations: there is no column "nobody" in the source or the destination; '
-        "known here: E-Mail, born, email, full_name, name, paid"
+        (
+            '15:14 J004 transformations: there is no column "nobody" in the source or the destination; '
+            "known here: E-Mail, born, email, full_name, name, paid"
+        )
     ],
     OLD.replace("operation: trim", "operation: rot13"): [
-        "16:36 J401 the operation 'rot13' without format has no equal; "
-        "docs/migrate.md lists those that have one; a lambda.invoke can do the rest"
+        (
+            "16:36 J401 the operation 'rot13' without format has no equal; "
+            "docs/migrate.md lists those that have one; a lambda.invoke can do the rest"
+        )
     ],
     OLD + "hooks:\n  after_batch: VACUUM\n": [
-        "20:16 J401 after_batch has no equal: steps go over records, not batches; "
-        "a step of the same batch does something for each record, after_job for all of them"
+        (
+            "20:16 J401 after_batch has no equal: steps go over records, not batches; "
+            "a step of the same batch does something for each record, after_job for all of them"
+        )
     ],
     OLD + "hooks:\n  before_job: [./prepare.sh]\n": [
         "20:16 J401 this hook has no equal: it is neither SQL nor a request; a lambda.invoke can run code of your own"
