@@ -212,9 +212,10 @@ CODES: dict[str, Code] = {
     ),
     "J217": Code(
         "a step cannot wait where it stands",
-        "While store.wait waits nothing runs: its state machine looks, waits and looks again. It cannot do so for every record "
-        "of a batch, nor while a transaction is open.",
-        "Put the step before the batch or the transaction; a pattern waits for all files that fit it.",
+        "While store.wait waits nothing runs: its state machine looks, waits and looks again. An api.call that reads pages is "
+        "gone back to in the same way. Neither can be for every record of a batch, nor while a transaction is open.",
+        "Put the step before the batch or the transaction; a pattern waits for all files that fit it, and a batch goes over "
+        "the rows that pages give.",
         "_rules/waits.py",
     ),
     "J301": Code(
