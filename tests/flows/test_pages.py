@@ -250,6 +250,18 @@ def test_a_plan_shows_the_first_request_and_how_the_next_is_found_and_sends_noth
     ], ended.out
 
 
+def test_a_plan_holds_the_very_request_that_a_run_begins_with(tmp_path: Path, pages: Peer, job: Any) -> None:
+    file = job(WAYS["cursor"])
+    given = {"API_URL": pages.url, "PORTL_SECRET_API_TOKEN": TOKEN}
+    planned = json.loads(portl(tmp_path, "plan", str(file), "--json", **given).out.splitlines()[0])
+    assert run(tmp_path, pages, file, "--intents").code == 0
+    (kept,) = (tmp_path / "runs").glob("*/intents.jsonl")
+    done = json.loads(kept.read_text("utf-8").splitlines()[0])
+    for each in (planned, done):
+        del each["headers"]["Idempotency-Key"]  # of a run that has not begun nobody knows it
+    assert planned == done
+
+
 MISTAKES = {
     'paginate: {next: "/x"}': ("J004", "every page would lead to the same one"),
     "paginate: {next: {}}": ("J004", "next says neither query nor json"),

@@ -20,6 +20,7 @@ from portl_cli.legacy._convert import Converted, convert
 from portl_cli.legacy._models import SIDES, OldForm
 from portl_cli.legacy._unequal import Way
 
+_SOURCE = re.compile(r"""^(?:["']?source["']?\s*:|\s*\{)""", re.MULTILINE)
 _CODES = {"extra_forbidden": "J002", "missing": "J003"}
 
 
@@ -53,7 +54,10 @@ class OldJob:
 def is_old_form(file: Path) -> bool:
     """Whether a file is a job of the older form: it names a source, and no steps."""
     try:
-        value = read_yaml(file.read_text("utf-8-sig")).value
+        text = file.read_text("utf-8-sig")
+        if _SOURCE.search(text) is None:
+            return False  # to read YAML takes most of the time that a check does
+        value = read_yaml(text).value
     except (OSError, UnicodeDecodeError, YamlProblem):
         return False
     return isinstance(value, dict) and "source" in value and "steps" not in value

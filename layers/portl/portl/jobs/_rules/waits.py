@@ -7,6 +7,7 @@ from portl.jobs._transactions import is_database
 def waits_stand_by_themselves(check: Check) -> None:
     """J217: a step that waits stands where a state machine can wait for it."""
     for placed in check.steps:
+        _turns(check, placed)
         if not placed.step.comes_back:
             continue
         if not placed.step.waits:
@@ -18,6 +19,15 @@ def waits_stand_by_themselves(check: Check) -> None:
         elif check.job.transaction and any(is_database(outer.step) for outer, _ in placed.around):
             text = f'"{placed.step.id}" would wait while the transaction is open'
             check.add((*placed.path, "id"), "J217", text, "give it a conditional of its own")
+
+
+def _turns(check: Check, placed: Placed) -> None:
+    """Turns that are far apart are waited for by a state machine, which cannot while a transaction is open."""
+    rate = getattr(placed.step, "rate", None)
+    inline = check.job.transaction is not None and check.job.transaction.external == "inline"
+    if rate is not None and inline and rate.per_s > rate.requests:
+        text = f'"{placed.step.id}" would wait for its turns while the transaction is open'
+        check.add((*placed.path, "rate"), "J217", text, "write a rate of one a second or more, or leave external: inline out")
 
 
 def _pages(check: Check, placed: Placed) -> None:
