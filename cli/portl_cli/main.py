@@ -15,8 +15,10 @@ from portl_cli.exit_codes import ENVIRONMENT_WRONG, FAILED, INTERRUPTED, JOB_WRO
 COMMANDS = {
     "build": "Compile every job and write what deployment needs.",
     "check": "Say what is wrong with a job, and where.",
+    "doctor": "Look at what jobs need on this machine, and say how to mend it.",
     "graph": "Draw a job's state machine, as Mermaid or SVG.",
     "init": "Write a new job that runs.",
+    "migrate": "Write a job of the older form as steps.",
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "prove": "Crash a job at every effect and compare what it leaves.",

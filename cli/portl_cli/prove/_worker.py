@@ -26,6 +26,8 @@ from portl.runs import (
     LiveEffects,
     Lot,
     Noted,
+    Pace,
+    Pages,
     Prepared,
     ReadRecords,
     Request,
@@ -42,6 +44,7 @@ from portl_cli.prove._points import REPLY, Point, Side
 
 KINDS: dict[type[Intent], str] = {
     Request: "request",
+    Pages: "pages",
     Invocation: "invocation",
     ReadRecords: "read",
     KeepRecords: "keep",
@@ -243,6 +246,10 @@ class WatchedExecutor:
     def way(self, branch: Any, *, step_id: str) -> str:
         """See Executor."""
         return self._real.way(branch, step_id=step_id)
+
+    def pace(self, step_id: str, chunk: int | None, rate: Mapping[str, Any]) -> Pace | None:
+        """See Executor."""
+        return self._real.pace(step_id, chunk, rate)
 
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """See Executor."""
