@@ -146,6 +146,7 @@ class LocalDriver:
             try:
                 if how.overwrite:
                     os.replace(name, other, src_dir_fd=old, dst_dir_fd=new)
+                    _let_go(old, name, new, other)
                 else:  # a link, unlike a rename, refuses to take the place of what is there
                     os.link(name, other, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
                     os.unlink(name, dir_fd=old)
@@ -339,6 +340,15 @@ def _prune(folder: int) -> None:
             os.rmdir(name, dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def _let_go(old: int, name: str, new: int, other: str) -> None:
+    """Removes the first of two names of one file: a rename of one onto the other does nothing (POSIX, rename)."""
+    with suppress(FileNotFoundError):
+        one, two = (os.stat(at, dir_fd=folder, follow_symlinks=False) for at, folder in ((name, old), (other, new)))
+        is_one_name = name.casefold() == other.casefold() and os.path.samestat(os.fstat(old), os.fstat(new))  # on macOS
+        if one.st_nlink > 1 and os.path.samestat(one, two) and not is_one_name:
+            os.unlink(name, dir_fd=old)
 
 
 def _no_folder_there(folder: int, name: str) -> None:
