@@ -185,3 +185,13 @@ def test_an_event_and_parameters_do_not_go_together(tmp_path: Path) -> None:
     ended = portl(tmp_path, "run", "--event", str(file), str(FLOW_A / "job.yaml"), "--param", "path=a")
     assert (ended.code, "leave out --param" in ended.err) == (2, True)
     assert portl(tmp_path, "run").code == 2
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--dry-run")])
+def test_a_plan_of_an_event_is_that_of_its_parameters_and_begins_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    told, job = event("custom"), str(FLOW_A / "job.yaml")
+    told["detail"]["path"] = str(write_records(tmp_path / "in.csv", records(3, keys=2)))
+    of_event = portl(tmp_path, *command, "--event", str(sent(tmp_path, told)), job, RESOURCES_BUCKET="any-bucket")
+    of_params = portl(tmp_path, "plan", job, "--param", f"path={told['detail']['path']}")
+    assert (of_event.code, of_event.out) == (0, of_params.out), of_event.err
+    assert not (tmp_path / "runs").exists() or runs(tmp_path) == []
