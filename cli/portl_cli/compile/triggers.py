@@ -173,7 +173,7 @@ def _may_fail(rules: Sequence[str]) -> Resource:
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Resource": get_att(FAILED),
+        "Resource": [get_att(FAILED)],
         "Condition": {"ArnEquals": {"aws:SourceArn": [get_att(rule) for rule in rules]}},
     }
     document = {"Version": "2012-10-17", "Statement": [statement]}
