@@ -114,7 +114,7 @@ def test_a_schedule_starts_flow_a(tmp_path: Path, postgres_url: str, query: Any,
     file = ROOT / "tests" / "events" / "schedule.json"
     ended = run(tmp_path, file, str(job), url=postgres_url, peer=peer)
     assert (ended.code, "records 6" in ended.out) == (0, True), ended.err
-    assert runs(tmp_path)[0].startswith("resource_sync-2026_11_12T05_00_00Z-")
+    assert runs(tmp_path)[0].startswith("resource_sync-20261112050000-")
     again = run(tmp_path, file, str(job), url=postgres_url, peer=peer)
     assert (again.code, len(runs(tmp_path)), query("SELECT count(*) FROM resources")) == (0, 1, [(5,)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from portl.errors import RunError
-from portl.triggers import StepFunctions, start_event
+from portl.triggers import StepFunctions, execution_name, start_event
 from triggers.support import DROPPED, NIGHTLY, event
 
 REGION = "eu-central-1"
@@ -74,6 +75,29 @@ def test_a_schedule_skips_what_falls_into_a_run_and_begins_the_next(client: Any,
     client.stop_execution(executionArn=f"{machine.replace('stateMachine', 'execution')}:{first['run']}")
     assert start_event(later, starter)["what"] == "started"
     assert len(executions(client, machine)) == 2
+
+
+def test_since_is_read_off_the_executions_that_succeeded_page_by_page(machine: str) -> None:
+    """The answers are of the shape of https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html."""
+
+    def listed(*names: str) -> list[dict[str, Any]]:
+        about = {"stateMachineArn": machine, "status": "SUCCEEDED", "startDate": datetime(2026, 11, 12, tzinfo=UTC)}
+        return [{"executionArn": f"{machine}:{name}", "name": name, **about} for name in names]
+
+    last = execution_name("sync", "nightly", ("2026-11-11T05:00:00Z",), "20261111050000")
+    asked = {"stateMachineArn": machine, "statusFilter": "SUCCEEDED"}
+    made = boto3.client("stepfunctions", **KEYS)
+    spec = {**NIGHTLY, "overlap": "allow", "params": {"since": "{{ event.since }}"}}
+    name = execution_name("sync", "nightly", ("2026-11-12T05:00:00Z",), "20261112050000")
+    with Stubber(made) as stubbed:
+        stubbed.add_response("list_executions", {"executions": listed("by-hand"), "nextToken": "more"}, asked)
+        stubbed.add_response("list_executions", {"executions": listed(last)}, {**asked, "nextToken": "more"})
+        started = {"executionArn": f"{machine}:{name}", "startDate": datetime(2026, 11, 12, tzinfo=UTC)}
+        given = {"stateMachineArn": machine, "name": name, "input": '{"since": "2026-11-11T05:00:00Z"}'}
+        stubbed.add_response("start_execution", started, given)
+        assert start_event(request(machine, spec, event("schedule")), StepFunctions(made)) == {"run": name, "what": "started"}
+        stubbed.assert_no_pending_responses()
+    made.close()
 
 
 def test_a_queued_start_waits_until_lists_show_it(client: Any, machine: str) -> None:

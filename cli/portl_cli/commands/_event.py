@@ -79,6 +79,10 @@ class LocalStarter:
         runs = [run for run in kept_runs(self._root) if run["job"] == machine and run["run"] != besides]
         return any(run["status"] == "RUNNING" for run in runs)
 
+    def succeeded(self, machine: str) -> Iterator[str]:
+        """See Starter."""
+        return (run["run"] for run in kept_runs(self._root) if run["job"] == machine and run["status"] == "SUCCEEDED")
+
     def appeared(self, machine: str, name: str) -> None:
         """See Starter: a run's folder is seen at once."""
 
@@ -143,7 +147,7 @@ def _pattern(job: Job, trigger: TriggerSpec, *, demo: bool) -> dict[str, Any]:
     return found
 
 
-def planned(who: Awoken, event: Mapping[str, Any]) -> dict[str, Any]:
+def planned(who: Awoken, event: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The input that an event would give to its run.
 
     Raises:
@@ -151,7 +155,8 @@ def planned(who: Awoken, event: Mapping[str, Any]) -> dict[str, Any]:
     """
     job = who.found.job
     try:
-        return start_of(read_request({**request_of(job, job.job, who.trigger), "event": event})).given
+        request = read_request({**request_of(job, job.job, who.trigger), "event": event})
+        return start_of(request, LocalStarter(root)).given
     except PortlError as problem:
         raise Refused(redact(str(problem))) from None
 

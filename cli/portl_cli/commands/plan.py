@@ -79,7 +79,8 @@ def show_event_plan(job: Path | None, file: Path, trigger: str | None, *, sample
     """Makes the plan of the run that an event would start and prints it; answers the exit code."""
     event = read_event(file)
     who = awoken(job, event, trigger, demo=demo)
-    return show_compiled(who.project, who.found, who.file, planned(who, event), sample=sample, demo=demo, as_json=as_json)
+    given = planned(who, event, runs_folder(who.project))
+    return show_compiled(who.project, who.found, who.file, given, sample=sample, demo=demo, as_json=as_json)
 
 
 def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, new_key: bool, as_json: bool) -> int:
