@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from flows.support import load_function
 from portl.errors import RunError
-from portl.triggers import StepFunctions, execution_name, start_event
+from portl.triggers import StepFunctions, execution_name, start_event, use_starter
 from triggers.support import DROPPED, NIGHTLY, event
 
 REGION = "eu-central-1"
@@ -53,6 +56,23 @@ def test_an_event_starts_one_execution_of_its_name_with_its_parameters(client: A
         [found["run"]],
         {"path": "s3://amzn-s3-demo-bucket1/resources/2026-11-12.csv"},
     )
+
+
+def test_the_function_itself_starts_the_execution_of_its_event_file(client: Any, machine: str) -> None:
+    use_starter(StepFunctions(client))
+    try:
+        found = load_function("start_run")(event("start_run"), None)
+    finally:
+        use_starter(None)
+    execution = client.describe_execution(executionArn=f"{machine.replace('stateMachine', 'execution')}:{found['run']}")
+    assert (found["what"], json.loads(execution["input"])["version"]) == ("started", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e")
+
+
+def test_nothing_of_aws_is_loaded_before_an_execution_is_started() -> None:
+    code = """import sys; from portl.triggers import current_starter; current_starter()
+print([name for name in ("boto3", "obstore", "pg8000") if name in sys.modules])"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
 
 
 def test_the_same_event_is_one_execution_while_it_goes_on_when_it_is_over_and_after_the_job_has_changed(
