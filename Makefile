@@ -35,12 +35,13 @@ demo: .venv/installed  ## Run Flow A on the embedded PostgreSQL
 demo-pull: .venv/installed  ## Run Flow B on the embedded PostgreSQL
 	$(BIN)/portl run statemachines/resource_pull/job.yaml --param batch_id=2026-11 --demo
 
-lint: .venv/installed-dev  ## Style, imports' direction, generated files
+lint: .venv/installed-dev  ## Style, imports' direction, generated files, the security of workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/portl build --check
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/zizmor --offline --quiet .github
 
 types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy

@@ -59,8 +59,8 @@ class Named:
         self.remaining: Callable[[], float] | None = None
         self._files = Files(stores.__getitem__, stores)
 
-    def file(self, address: str) -> File:
-        return self._files.at(address)
+    def file(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
+        return self._files.at(address, version=version, exact=exact)
 
 
 class World:

@@ -57,7 +57,7 @@ def test_exactly_the_functions_that_keep_results_have_the_layer_of_files() -> No
     layers = {each.code_dir.name: [folder.name for folder in each.layers] for each in functions}
     keeps = {name for name in layers if "portl.runs import LambdaContext, handle" in source(name)}
     assert {name: found == ["portl", "files"] for name, found in layers.items()} == {name: name in keeps for name in layers}
-    assert layers.keys() - keeps == {"feed", "ingestor", "outbox_drain"}
+    assert layers.keys() - keeps == {"feed", "ingestor", "outbox_drain", "start_run"}
 
 
 def source(folder: str) -> str:

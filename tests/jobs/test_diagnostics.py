@@ -28,7 +28,9 @@ BAD = {
     "J208": [("steps.read_csv.rows", "steps.read_csv.count", None)],
     "J209": [("steps.enrich[idx]", "steps.enrich", "steps.enrich")],
     "J303": [("{scope: db, connection: pg}", "{scope: db, connection: api}", "api")],
-    "J401": [("steps:", "triggers: [{type: schedule}]\nsteps:", "triggers")],
+    "J601": [
+        ("steps:", "triggers: [{id: t, type: schedule, expression: rate(1 day), params: {path: a, pat: b}}]\nsteps:", "pat: b")
+    ],
 }
 
 

@@ -156,7 +156,25 @@ steps:
   - {id: seen, type: store.exists, path: "lake:in/a.csv"}
   - {id: link, type: store.sign, path: "lake:in/a.csv", method: GET, expires_s: 60}
   - {id: clean, type: store.delete, path: "lake:tmp", recursive: true, missing_ok: false}
-triggers: []
+  - {id: read_one, type: csv.read, path: "lake:in/a.csv", version: "{{ params.path }}", etag: '"a"'}
+  - {id: keep_one, type: store.copy, from: "lake:in/a.csv", to: "lake:kept/", version: "{{ params.path }}"}
+triggers:
+  - id: dropped
+    type: s3
+    bucket: "${env:DROPS}"
+    prefix: drop/
+    suffix: .csv
+    params: {path: "{{ event.uri }}"}
+    retry: {max_attempts: 3, max_age_s: 600}
+  - {id: landed, type: s3, store: lake, prefix: new/, params: {path: "{{ event.address }}"}}
+  - id: nightly
+    type: schedule
+    expression: rate(1 day)
+    timezone: Europe/Berlin
+    overlap: queue
+    window_minutes: 15
+    params: {path: in.csv}
+  - {id: told, type: event, pattern: {source: [partner]}, bus: partners, params: {path: "{{ event.detail.path }}"}}
 """
 
 

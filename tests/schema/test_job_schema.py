@@ -16,10 +16,12 @@ from jsonschema import Draft7Validator, ValidationError
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import TemplateError
-from portl.jobs import Job, StepSpec, parse_job
+from portl.jobs import TRIGGER_TYPES, Job, StepSpec, parse_job
 from portl.jobs._models import Batch, Param, Retry, Transaction
+from portl.jobs._triggers import Delivery
 from portl.jobs._yaml import read_yaml
 from portl.steps import STEP_TYPES
+from portl.steps._paginate import Following, Paginate
 from portl.steps.csv_read import Dialect
 from portl.steps.file_write import Parts
 from portl.steps.outbox_enqueue import OutboxRequest
@@ -167,9 +169,22 @@ def test_the_schema_and_the_models_agree_on_every_value_of_a_job(
 MODELS = {
     **{
         model.__name__: model
-        for model in (Param, Batch, Retry, RetrySpec, Transaction, Dialect, FieldSpec, OutboxRequest, Parts)
+        for model in (
+            Param,
+            Batch,
+            Retry,
+            RetrySpec,
+            Transaction,
+            Delivery,
+            Dialect,
+            FieldSpec,
+            Following,
+            OutboxRequest,
+            Paginate,
+            Parts,
+        )
     },
-    **{model.__name__: model for model in (*STEP_TYPES.values(), *CONNECTION_TYPES.values())},
+    **{model.__name__: model for model in (*STEP_TYPES.values(), *CONNECTION_TYPES.values(), *TRIGGER_TYPES.values())},
 }
 
 
@@ -185,11 +200,11 @@ def test_each_field_of_each_model_is_in_the_schema_and_no_other(schema: dict[str
     assert closed == {name: keys(model) for name, model in MODELS.items()}
     assert set(schema["properties"]) == keys(Job)
     assert set(made["Step"]["properties"]) == keys(StepSpec)
-    assert set(made) - set(closed) == {"Step", "Connection", "Column", "Mapping", "Transform"}
+    assert set(made) - set(closed) == {"Step", "Connection", "Trigger", "Column", "Mapping", "Transform"}
 
 
 def test_a_type_is_one_that_is_known_and_leads_to_its_own_keys(schema: dict[str, Any]) -> None:
-    for name, models in (("Step", STEP_TYPES), ("Connection", CONNECTION_TYPES)):
+    for name, models in (("Step", STEP_TYPES), ("Connection", CONNECTION_TYPES), ("Trigger", TRIGGER_TYPES)):
         definition = schema["definitions"][name]
         ways = {way["if"]["properties"]["type"]["const"]: way["then"]["$ref"] for way in definition["allOf"]}
         assert ways == {kind: f"#/definitions/{model.__name__}" for kind, model in models.items()}

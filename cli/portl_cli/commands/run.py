@@ -16,29 +16,30 @@ from portl.errors import SetupError
 from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
-from portl.values import redact
 from portl_cli.commands._again import resume_command
+from portl_cli.commands._concluding import conclude, conclude_json
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
+from portl_cli.commands._event import awoken, begin, read_event, tell_not_begun
 from portl_cli.commands._hosts import HostName
-from portl_cli.commands._outcome import Told, consequence, read_outcome
+from portl_cli.commands._on_aws import on_aws
+from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
-from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._resume import resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_plan
 from portl_cli.compile import Compiled
 from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
-from portl_cli.exit_codes import FAILED, INTERRUPTED
-from portl_cli.page import PAGE
 
 
 @click.command("run")
-@click.argument("job", type=click.Path(path_type=Path))
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@click.argument("job", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job, or @FILE: a JSON object of some."
+)
 @click.option(
     "--demo",
     is_flag=True,
@@ -54,6 +55,13 @@ from portl_cli.page import PAGE
 @click.option(
     "--from", "from_step", metavar="STEP", help="Do STEP and those behind it again; the steps before it are taken from RUN."
 )
+@click.option(
+    "--event",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run what this event starts, as EventBridge sends it; without JOB the one job that takes it.",
+)
+@click.option("--trigger", metavar="ID", help="The trigger that takes the event, where several would.")
 @profile_option
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
@@ -63,9 +71,10 @@ from portl_cli.page import PAGE
 )
 @click.option("--host", type=click.Choice(["inline", "workers", "isolate"]), default="workers", hidden=True)
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
+@on_aws
 def command(
     *,
-    job: Path,
+    job: Path | None,
     params: tuple[str, ...],
     demo: bool,
     init_db: bool,
@@ -74,6 +83,8 @@ def command(
     new_key: bool,
     resume: str | None,
     from_step: str | None,
+    event: Path | None,
+    trigger: str | None,
     intents: bool,
     as_json: bool,
     isolate: bool,
@@ -81,7 +92,7 @@ def command(
     host: HostName,
     time_scale: float,
 ) -> int:
-    """Run JOB on this machine: the very state machine and handlers that would run on AWS.
+    """Run JOB on this machine: the very state machine and handlers that would run on AWS. With --on aws, run it there.
 
     \b
     Example:
@@ -90,15 +101,10 @@ def command(
     goes_on = resume is not None or from_step is not None
     if goes_on and (new_key or dry_run):
         raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
-    if dry_run:
-        return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
-    project, found = compiled(job)
-    if goes_on:
-        given = resumed_input(
-            runs_folder(project), found.job, job_file(job), params, resume=resume, from_step=from_step, demo=demo
+    if event is not None and (goes_on or new_key or dry_run or params):
+        raise click.UsageError(
+            "--event says all that a run is given: leave out --param, --new-key, --dry-run, --resume and --from"
         )
-    else:
-        given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     manner = Manner(
         demo=demo,
         init_db=init_db,
@@ -108,6 +114,19 @@ def command(
         limits=AWS_LIMITS if limits == "on" else NO_LIMITS,
         time_scale=time_scale,
     )
+    if event is not None:
+        return run_event(job, event, trigger, manner)
+    if job is None:
+        raise click.UsageError("name a JOB, or an event with --event")
+    if dry_run:
+        return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
+    project, found = compiled(job)
+    if goes_on:
+        given = resumed_input(
+            runs_folder(project), found.job, job_file(job), params, resume=resume, from_step=from_step, demo=demo
+        )
+    else:
+        given = {**given_params(found.job, params), **({NEW_KEY: True} if new_key else {})}
     return run_compiled(project, found, job_file(job), given, manner).code
 
 
@@ -132,11 +151,32 @@ class Ran:
     folder: Path
 
 
+def run_event(job: Path | None, file: Path, trigger: str | None, manner: Manner) -> int:
+    """Runs what an event starts, and answers the exit code. An event that has been here before has its run already."""
+    event = read_event(file)
+    who = awoken(job, event, trigger, demo=manner.demo)
+    root = runs_folder(who.project)
+    begun = begin(who, event, root)
+    if begun.what != "started":
+        return tell_not_begun(who, begun, root, as_json=manner.as_json, demo=manner.demo)
+    return run_compiled(who.project, who.found, who.file, begun.given, manner, name=begun.run).code
+
+
 def run_compiled(
-    project: Project, found: Compiled, file: Path, given: dict[str, Any], manner: Manner, again: str | None = None
+    project: Project,
+    found: Compiled,
+    file: Path,
+    given: dict[str, Any],
+    manner: Manner,
+    again: str | None = None,
+    name: str | None = None,
 ) -> Ran:
-    """Runs a job with an input, and tells how it ended. ``again`` is the command to go on with when it does not end well."""
-    run_folder = _make_run_folder(project, found, intents=manner.intents, time_scale=manner.time_scale)
+    """Runs a job with an input, and tells how it ended.
+
+    ``again`` is the command to go on with when it does not end well, ``name`` that of the run where an event gives it.
+    """
+    run_id = name or f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    run_folder = _make_run_folder(project, found, run_id, intents=manner.intents, time_scale=manner.time_scale)
     demo, limits = manner.demo, manner.limits
     with (
         closing(display_for(as_json=manner.as_json)) as display,
@@ -155,18 +195,21 @@ def run_compiled(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
+    goes_on = (
+        (again or resume_command(file, run_folder.name, where="--demo" if demo else ""))
+        if (run_folder / "run.json").is_file()
+        else ""
+    )
     told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
-    return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
+    return Ran(conclude_json(told, display) if manner.as_json else conclude(told), run_folder)
 
 
-def _make_run_folder(project: Project, found: Compiled, *, intents: bool, time_scale: float) -> Path:
+def _make_run_folder(project: Project, found: Compiled, run_id: str, *, intents: bool, time_scale: float) -> Path:
     """A new run's folder, what its functions find in their environment of it, and the specs they read beside it."""
-    run_id = f"{found.job.job}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     run_folder = runs_folder(project) / run_id
     try:
-        run_folder.mkdir(parents=True)
+        run_folder.mkdir(parents=True, exist_ok=True)  # that of an event is there when the run could not begin before
     except OSError as problem:
         hint = "set PORTL_RUNS to a folder that can be written"
         raise SetupError(f"{run_folder} cannot be made: {problem.strerror}", code="V130", hint=hint) from problem
@@ -205,31 +248,3 @@ def _execute(
         return Execution("ABORTED", None, "KeyboardInterrupt", "interrupted", [], watched.course.transitions)
     finally:
         watched.close()
-
-
-def _conclude(told: Told) -> int:
-    if told.ended.status == "SUCCEEDED":
-        for line in summary(told):
-            click.echo(redact(line))
-        click.echo(f"  run page {_page(told)}")
-        return 0
-    for line in failure_of(told):
-        click.echo(redact(line), err=True)
-    click.echo(f"  page    {_page(told)}", err=True)
-    return INTERRUPTED if told.ended.status == "ABORTED" else FAILED
-
-
-def _page(told: Told) -> str:
-    return os.path.relpath(told.run_folder / PAGE)
-
-
-def _conclude_json(told: Told, display: Display) -> int:
-    about = {"run": told.run_folder.name, "folder": str(told.run_folder), "page": str(told.run_folder / PAGE)}
-    if told.ended.status == "SUCCEEDED":
-        display.event("run_succeeded", **about, summary=summary_document(told))
-        return 0
-    if told.ended.status == "ABORTED":
-        display.event("run_interrupted", **about, state=consequence(told))
-        return INTERRUPTED
-    display.event("run_failed", **about, error=failure_document(told))
-    return FAILED

@@ -64,13 +64,13 @@ class Catalogs:
         database.execute("SET default_transaction_read_only = on")
         return database
 
-    def file(self, address: str) -> File:
+    def file(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
         """A file of any of the job's stores.
 
         Raises:
             MissingVariable: what its store's connection names is not set.
         """
-        return self._connections.file(address)
+        return self._connections.file(address, version=version, exact=exact)
 
     def is_database(self, name: str) -> bool:
         """Whether a connection has tables to look at."""
@@ -88,10 +88,10 @@ class PlanConnections(Connections):
         super().__init__(specs)
         self._catalogs, self._made = catalogs, made
 
-    def file(self, address: str) -> File:
+    def file(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
         """The file of an address; of one that the job would have made by now, what it would be a copy of."""
         if address not in self._made:
-            return super().file(address)
+            return super().file(address, version=version, exact=exact)
         return replace(self._catalogs.file(self._made[address]), address=address)
 
     def get(self, name: str) -> Any:

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from portl.connections import CONNECTION_TYPES
-from portl.jobs import DEFINED_AS, Job, StepSpec
+from portl.jobs import DEFINED_AS, TRIGGER_TYPES, Job, StepSpec, TriggerSpec
 from portl.steps import STEP_TYPES
 from portl.values import FieldSpec
 from portl_cli.schema._transforms import transform
@@ -35,10 +35,13 @@ def schema_text() -> str:
 
 def job_schema() -> Schema:
     """The schema of a job file, draft-07."""
-    made = _definitions([Job, StepSpec, FieldSpec, *STEP_TYPES.values(), *CONNECTION_TYPES.values()])
+    made = _definitions(
+        [Job, StepSpec, FieldSpec, TriggerSpec, *STEP_TYPES.values(), *CONNECTION_TYPES.values(), *TRIGGER_TYPES.values()]
+    )
     job = made.pop("Job")
     made["Step"] = _step(made)
     made["Connection"] = _connection(made)
+    made["Trigger"] = _trigger(made)
     made["Column"] = _column(made["FieldSpec"])
     made["Mapping"] = {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": _to("Column")}}
     made["FieldSpec"]["properties"]["transforms"]["items"] = {"$ref": _to("Transform")}
@@ -108,15 +111,31 @@ def _step(made: dict[str, Schema]) -> Schema:
     base["properties"].pop("timeout_s")  # of calls and waits only, as J401 says
     names = {kind: model.__name__ for kind, model in STEP_TYPES.items()}
     for kind, name in names.items():
-        own = made[name]
-        shared = {key for key, value in base["properties"].items() if own["properties"].get(key) == value}
-        own["properties"] = {key: key in shared or value for key, value in own["properties"].items()}
-        own["required"] = [key for key in own["required"] if key not in shared]
-        own["title"] = kind
+        _only_own(made[name], base, kind)
         if STEP_TYPES[kind].connects_to != "http" and not STEP_TYPES[kind].waits:
-            own["properties"].pop("timeout_s")
+            made[name]["properties"].pop("timeout_s")
     described = {**base["properties"], "type": _kinds("step", names, made)}
     return {**_chosen("step", names), "properties": described, "required": base["required"]}
+
+
+def _trigger(made: dict[str, Schema]) -> Schema:
+    """A trigger, as a step: what all have is described once."""
+    base = made.pop("TriggerSpec")
+    names = {kind: model.__name__ for kind, model in TRIGGER_TYPES.items()}
+    for kind, name in names.items():
+        _only_own(made[name], base, kind)
+        made[name]["properties"]["type"] = True
+    made["S3Trigger"]["oneOf"] = [{"required": ["bucket"]}, {"required": ["store"]}]
+    described = {**base["properties"], "type": _kinds("trigger", names, made)}
+    return {**_chosen("trigger", names), "properties": described, "required": base["required"]}
+
+
+def _only_own(own: Schema, base: Schema, title: str) -> None:
+    """Takes out of a type's definition what the definition of all describes."""
+    shared = {key for key, value in base["properties"].items() if own["properties"].get(key) == value}
+    own["properties"] = {key: key in shared or value for key, value in own["properties"].items()}
+    own["required"] = [key for key in own["required"] if key not in shared]
+    own["title"] = title
 
 
 def _connection(made: dict[str, Schema]) -> Schema:

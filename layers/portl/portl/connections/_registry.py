@@ -59,13 +59,13 @@ class Connections:
             self._resolved[name] = spec
         return self._resolved[name]
 
-    def file(self, address: str) -> File:
-        """The file of an address: of one of the stores among these, of a bucket, or of this machine.
+    def file(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
+        """The file of an address: of one of the stores among these, of a bucket, or of this machine. See ``Files.at``.
 
         Raises:
             InvalidPath, ConfigError: as ``Files.at``; MissingVariable as ``spec``.
         """
-        return self._files.at(address)
+        return self._files.at(address, version=version, exact=exact)
 
     @cached_property
     def _files(self) -> Files:

@@ -4,6 +4,7 @@ from portl.jobs._checks import check_job
 from portl.jobs._codes import CODES, Code
 from portl.jobs._connections import connection_name
 from portl.jobs._diagnostics import Diagnostic, closest
+from portl.jobs._event_patterns import as_wildcard, fits_event
 from portl.jobs._loader import check_file, check_stores, load_job, load_stores, parse_job
 from portl.jobs._models import (
     AnyStep,
@@ -16,6 +17,7 @@ from portl.jobs._models import (
     Transaction,
     walk_steps,
 )
+from portl.jobs._outputs import Watched, below, watched
 from portl.jobs._places import place_in_job
 from portl.jobs._references import reads, source_of, step_names, step_references
 from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
@@ -31,6 +33,7 @@ from portl.jobs._stores import (
     stores_of,
     with_profile,
 )
+from portl.jobs._strict import Strict
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     CALLS,
@@ -46,6 +49,8 @@ from portl.jobs._transactions import (
     touches_same,
     used_databases,
 )
+from portl.jobs._triggers import TRIGGER_TYPES, EventTrigger, S3Trigger, ScheduleTrigger, TriggerSpec, read_trigger
+from portl.jobs._yaml import Document, YamlProblem, read_yaml
 
 __all__ = [
     "CALLS",
@@ -55,21 +60,32 @@ __all__ = [
     "DEFINED_AS",
     "NO_STORES_FILE",
     "STORES_FILES",
+    "TRIGGER_TYPES",
     "AnyStep",
     "Arrangement",
     "Batch",
     "Code",
     "Diagnostic",
+    "Document",
+    "EventTrigger",
     "Job",
     "Param",
     "ResultShape",
     "Retry",
+    "S3Trigger",
+    "ScheduleTrigger",
     "StepSpec",
     "StoresFile",
+    "Strict",
     "TextFile",
     "Transaction",
+    "TriggerSpec",
+    "Watched",
+    "YamlProblem",
     "alone",
     "arrange",
+    "as_wildcard",
+    "below",
     "check_file",
     "check_job",
     "check_stores",
@@ -78,6 +94,7 @@ __all__ = [
     "decode_spec",
     "defined_as",
     "encode_spec",
+    "fits_event",
     "goes_outside",
     "has_effect_outside",
     "is_call",
@@ -91,6 +108,8 @@ __all__ = [
     "parse_job",
     "place_in_job",
     "read_text_file",
+    "read_trigger",
+    "read_yaml",
     "reads",
     "source_of",
     "step_names",
@@ -101,5 +120,6 @@ __all__ = [
     "touches_same",
     "used_databases",
     "walk_steps",
+    "watched",
     "with_profile",
 ]

@@ -54,9 +54,9 @@ CODES: dict[str, Code] = {
         "_form.py",
     ),
     "J005": Code(
-        "a step type is unknown",
-        "No step type has this name.",
-        "Write the type as the hint says it; docs/jobs.md lists them all.",
+        "a step type or a trigger type is unknown",
+        "No step type, or trigger type, has this name.",
+        "Write the type as the hint says it; docs/jobs.md and docs/triggers.md list them all.",
         "_form.py",
     ),
     "J006": Code(
@@ -212,9 +212,11 @@ CODES: dict[str, Code] = {
     ),
     "J217": Code(
         "a step cannot wait where it stands",
-        "While store.wait waits nothing runs: its state machine looks, waits and looks again. It cannot do so for every record "
-        "of a batch, nor while a transaction is open.",
-        "Put the step before the batch or the transaction; a pattern waits for all files that fit it.",
+        "While store.wait waits nothing runs: its state machine looks, waits and looks again. An api.call that reads pages is "
+        "gone back to in the same way. Neither can be for every record of a batch, nor while a transaction is open; and while "
+        "one is, a call cannot have a rate below one a second, whose turns are waited for likewise.",
+        "Put the step before the batch or the transaction; a pattern waits for all files that fit it, and a batch goes over "
+        "the rows that pages give.",
         "_rules/waits.py",
     ),
     "J301": Code(
@@ -307,6 +309,49 @@ CODES: dict[str, Code] = {
         "and all.",
         "Let a connection or a header carry the value, or bring it as a parameter of the job.",
         "_rules/marks.py",
+        "warning",
+    ),
+    "J601": Code(
+        "a trigger gives a parameter that the job does not declare",
+        "The name is not under params of the job, so every run that the trigger starts would be refused.",
+        "Write the name as the hint says it, or declare the parameter.",
+        "_rules/triggers.py",
+    ),
+    "J602": Code(
+        "a trigger leaves a required parameter out",
+        "A run without the parameter is refused, and nobody is there to give it when an event starts the run.",
+        "Give it under params of the trigger, out of the event or as a plain value, or declare a default.",
+        "_rules/triggers.py",
+    ),
+    "J603": Code(
+        "a schedule is none that EventBridge Scheduler takes",
+        "A schedule is cron with six fields, a rate, or one moment, in a time zone by its IANA name. AWS would refuse the "
+        "deployment.",
+        "Write it as the hint has it.",
+        "_rules/triggers.py",
+    ),
+    "J604": Code(
+        "a pattern is none that EventBridge takes",
+        "A pattern has the fields of the event, and for each a list of values or of comparisons. AWS would refuse the "
+        "deployment.",
+        "Write the comparison as the message names it; docs/triggers.md lists them.",
+        "_rules/triggers.py",
+    ),
+    "J605": Code(
+        "a job would start itself",
+        "The step writes into the bucket that the trigger watches, under a name that could begin and end as the trigger "
+        "says. The file would start the job again, and again, without an end. What a template makes may be any text.",
+        "Write into a folder that the trigger's prefix leaves out, with the folder before the first {{ }}; or narrow the "
+        "trigger by prefix or suffix.",
+        "_rules/triggers.py",
+    ),
+    "J606": Code(
+        "the file of an event is read as it is by now",
+        "Between the event and the run somebody may put another file under the same name. The step would read that one, "
+        "twice in the end, and the one of the event never.",
+        "Take the version of the event as a parameter and write it beside the path. The bucket keeps versions when that is "
+        "switched on; without versions write etag, and another content is an error.",
+        "_rules/triggers.py",
         "warning",
     ),
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from portl.jobs._diagnostics import Diagnostic, closest, none_of
 from portl.jobs._models import Job, StepSpec
+from portl.jobs._triggers import TRIGGER_TYPES, TriggerSpec
 from portl.jobs._yaml import Document, Path, value_at
 
 _KINDS = {
@@ -17,8 +18,13 @@ _KINDS = {
     "missing": "J003",
     "missing_type": "J003",
     "step_type": "J005",
+    "trigger_untyped": "J003",
+    "trigger_type": "J005",
     "string_pattern_mismatch": "J007",
 }
+
+_OWN = frozenset({"step", "missing_type", "step_type", "trigger", "trigger_untyped", "trigger_type", "version"})
+"""Errors that the models raise themselves, in words that need no field's name."""
 
 _WORDS = {
     "dict_type": "should be a mapping",
@@ -69,7 +75,7 @@ def _wording(error: Any, code: str, path: Path, fields: list[str]) -> tuple[str,
         return f'unknown field "{name}"', closest(str(name), fields)
     if error["type"] == "missing":
         return f'the field "{name}" is missing', ""
-    if error["type"] in ("step", "missing_type", "step_type", "version"):
+    if error["type"] in _OWN:
         return str(error["msg"]), ""
     if error["type"] == "literal_error" and "'" in error["ctx"]["expected"]:
         return none_of(str(name), error["input"], error["ctx"]["expected"])
@@ -88,7 +94,7 @@ def _fields_at(document: Document, path: Path, step_types: Mapping[str, type[Ste
         value = value_at(document.value, path[:end])
         if isinstance(part, int) and isinstance(value, dict):
             kind = str(value.get("type"))
-            model = step_types.get(kind, StepSpec)
+            model = TRIGGER_TYPES.get(kind, TriggerSpec) if path[0] == "triggers" else step_types.get(kind, StepSpec)
         elif isinstance(part, str) and model is not None:
             model = _field_model(model, part)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []

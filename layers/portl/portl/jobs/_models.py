@@ -4,20 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from portl.jobs._diagnostics import Diagnostic, closest
 from portl.jobs._schema import CONDITION, defined_as
+from portl.jobs._strict import Name, Strict
+from portl.jobs._triggers import AnyTrigger
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
 RESERVED = frozenset({"wait_s", "dead_letters", "run", "states", "params", "steps", "idx", "now", "true", "false", "none"})
-
-
-class Strict(BaseModel):
-    """Every model of the job file: unknown fields are errors, and what was read is not changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True)
 
 
 class Param(Strict):
@@ -118,6 +113,16 @@ class StepSpec(Strict):
         """The name under which expressions read the result."""
         return self.save_as or self.id
 
+    @property
+    def result_shape(self) -> ResultShape:
+        """What expressions may read of this step's result: ``shape``, unless a field of the step says otherwise."""
+        return self.shape
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether its Task answers in how many seconds to do it again, until the step is done."""
+        return self.waits
+
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """Every value of the step that may hold expressions, with its path inside the step."""
         if self.when is not None:
@@ -129,6 +134,10 @@ class StepSpec(Strict):
 
     def addresses(self) -> Iterator[str]:
         """The values that name files: each an address, or a template that makes one."""
+        return iter(())
+
+    def outputs(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The fields that name files which the step makes, each with the address, or the template of one."""
         return iter(())
 
     def leaves_rows(self) -> bool:
@@ -197,8 +206,8 @@ ConnectionsByName = dict[Name, Annotated[dict[str, Any], defined_as("Connection"
 class Declared(Strict):
     """What the file of stores beside a project declares, in the form of a job."""
 
-    connections: ConnectionsByName = {}
-    profiles: dict[Name, ConnectionsByName] = {}
+    connections: ConnectionsByName = Field(default={})
+    profiles: dict[Name, ConnectionsByName] = Field(default={})
 
 
 class Job(Strict):
@@ -221,7 +230,7 @@ class Job(Strict):
     )
     transaction: Transaction | None = Field(default=None, description="Which database steps commit together.")
     steps: list[AnyStep] = Field(min_length=1, description="The steps, in order.")
-    triggers: list[dict[str, Any]] = Field(default=[], description="Not in this version.")
+    triggers: list[AnyTrigger] = Field(default=[], description="What starts the job by itself.")
 
 
 def walk_steps(steps: Sequence[StepSpec]) -> Iterator[StepSpec]:

@@ -19,6 +19,7 @@ from portl.runs._file_intents import (
     ListFiles,
     LookAt,
     Manner,
+    Pin,
     SignFile,
 )
 from portl.runs._file_waits import look_for
@@ -36,6 +37,7 @@ from portl.runs._intents import (
     KeepRecords,
     Merge,
     Noted,
+    Pages,
     ReadRecords,
     Request,
     SetAside,
@@ -51,6 +53,8 @@ from portl.runs._listed import Listed, listed
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
+from portl.runs._pace import Pace, interval_of
+from portl.runs._pages_driver import run_pages
 from portl.runs._progress import use_progress
 from portl.runs._results import PER_RECORD
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
@@ -128,6 +132,9 @@ __all__ = [
     "Manner",
     "Merge",
     "Noted",
+    "Pace",
+    "Pages",
+    "Pin",
     "Prepared",
     "ReadRecords",
     "Remaining",
@@ -155,6 +162,7 @@ __all__ = [
     "document",
     "earlier_unit",
     "handle",
+    "interval_of",
     "is_there",
     "keep_letters",
     "keep_settled",
@@ -169,6 +177,7 @@ __all__ = [
     "read_letters",
     "read_params",
     "run_commit",
+    "run_pages",
     "run_stage",
     "run_step",
     "run_transaction",

@@ -176,9 +176,11 @@ def _key(begin: Mapping[str, Any], params: Mapping[str, Any]) -> str:
         return ""
     try:
         with Connections(begin.get("stores", {})) as stores:
-            value = compile_value(expression, functions={"checksum": lambda path: stores.file(path).checksum()}).render(
-                {"params": params}
-            )
+
+            def checksum(path: str, version: str | None = None) -> str:
+                return stores.file(path, version=version, exact=version is not None).checksum()
+
+            value = compile_value(expression, functions={"checksum": checksum}).render({"params": params})
     except TemplateError as problem:
         raise RunError(f"run_key: {problem.message}", code="R105", hint=problem.hint) from problem
     if not isinstance(value, (str, int)) or value == "":

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from portl.connections import Connections
-from portl.errors import CsvError, NotFound, Place, StoreError
+from portl.errors import Changed, CsvError, NotFound, Place, StoreError
+from portl.runs._file_intents import Pin
 from portl.runs._intents import ReadRecords
 from portl.stores import (
     HEAD_BYTES,
@@ -25,6 +26,7 @@ from portl.stores import (
     is_pattern,
     read_csv,
     said_of,
+    said_of_file,
 )
 from portl.values import TYPES, shortened
 
@@ -40,6 +42,8 @@ class Pinned:
 
     file: File
     entry: Entry
+    exact: bool = False
+    """Whether its key is taken as it stands, because an event told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ class CsvFiles:
             return self._compression
         file, entry = pinned.file, pinned.entry
         try:
-            return compression_of(file.store.read_range(file.path, 0, HEAD_BYTES, etag=entry.etag))
+            return compression_of(file.store.read_range(file.path, 0, HEAD_BYTES, etag=entry.etag, version=file.version))
         except StoreError as problem:
             raise said_of(problem, file.address) from None
 
@@ -204,6 +208,8 @@ def records_of(
 
 
 def _pinned(intent: ReadRecords, connections: Connections, *, allow_empty: bool) -> list[Pinned]:
+    if intent.pin is not None:
+        return [_the_very(intent, connections)]
     if not isinstance(intent.path, str):
         found = [_looked_at(connections.file(address)) for address in cast("Sequence[str]", intent.path)]
         named = "the list that path gives"
@@ -225,6 +231,17 @@ def _found(address: str, connections: Connections, *, allow_empty: bool) -> list
         if allow_empty:
             return []
         raise
+
+
+def _the_very(intent: ReadRecords, connections: Connections) -> Pinned:
+    """The one file that a pin means. Raises Changed: its ETag is another one now."""
+    pin = intent.pin or Pin()
+    version = None if pin.version is None else str(pin.version)
+    file = connections.file(str(intent.path), version=version, exact=True)
+    entry = file.entry()
+    if pin.etag is not None and entry.etag != str(pin.etag):
+        raise said_of_file(Changed, file, "open")
+    return Pinned(file, entry, exact=True)
 
 
 def _looked_at(file: File) -> Pinned:

@@ -44,18 +44,32 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """Which content under an address is meant, where the step says it. The address is then one file's, its key as it stands.
+
+    ``version`` is read though another one is there now; with an ``etag`` another content is an error.
+    """
+
+    version: Address | None = None
+    etag: Address | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What of it stands in a document."""
+        return {name: value for name in ("version", "etag") if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class CopyFile:
     """One file is copied, or moved."""
 
     source: Address
     target: Address
     manner: Manner
-    etag: Address | None = None
-    """What the source must have, where it is told."""
+    pin: Pin | None = None
 
     def told(self) -> Told:
         """See the module."""
-        pinned = {} if self.etag is None else {"etag": self.etag}
+        pinned = self.pin.told() if self.pin else {}
         return self.manner.verb, {"from": self.source, "to": self.target, **pinned, **self.manner.told()}
 
 

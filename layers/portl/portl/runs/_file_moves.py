@@ -5,13 +5,13 @@ Killed anywhere and tried again it ends the same. What is removed is what was co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from portl.errors import AlreadyExists, Changed, NotFound
+from portl.errors import Changed, NotFound
 from portl.runs._file_intents import CopyFile
 from portl.runs._file_notes import FileNotes
-from portl.stores import Entry, File, decide, look, said_of_file, same_file, told_of, transfer
+from portl.stores import Entry, File, carried, look, said_of_file, same_file, told_of, transfer
 
 Note = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Move:
             entry = self.source.store.stat(self.source.path, missing_ok=True)
             if entry is None:
                 return self._moved_before(note)
-            entry = look(self.source, None if self.intent.etag is None else str(self.intent.etag))
+            entry = self._meant()
             if not self._is_copied(note, entry):
                 if same_file(self.source, self.target):
                     return self._result("unchanged", entry.size, entry.checksum)
@@ -51,6 +51,14 @@ class Move:
             if not note["renamed"]:
                 self._remove(entry)
             return self._result("moved", note["size"], note["checksum"])
+
+    def _meant(self) -> Entry:
+        """What is there, and is what the step means: a version that is not the newest one any more cannot be moved away."""
+        etag = self.intent.pin.etag if self.intent.pin else None
+        entry = look(replace(self.source, version=None), None if etag is None else str(etag))
+        if self.source.version is not None and entry.version != self.source.version:
+            raise said_of_file(Changed, self.source, "move")
+        return entry
 
     def _moved_before(self, note: Note | None) -> dict[str, Any]:
         there = self.target.store.stat(self.target.path, missing_ok=True) if note else None
@@ -67,24 +75,18 @@ class Move:
 
     def _carry(self, entry: Entry) -> Note | None:
         """Brings the content to its target and notes it; None when what is there is to stay."""
-        manner = self.intent.manner
-        while True:
-            found = decide(self.source, entry, self.target, manner.overwrite, content_counts=True)
-            if found.what == "skip":
-                return None
-            if found.what == "same":
-                return self._noted(entry, found.checksum, renamed=False)
-            try:
-                note = self._renamed(entry, overwrite=found.overwrite)
-                if note is not None:
-                    return note
-                source, target = self.source, self.target
-                where = (source.store, source.path, target.store, target.path)
-                made = transfer(*where, overwrite=found.overwrite, verify=manner.verify, etag=entry.etag)
-                return self._noted(entry, made.checksum, renamed=False)
-            except AlreadyExists:
-                if self._target_etag() is None:
-                    raise  # it is no file that stands in the way
+        manner, source, target = self.intent.manner, self.source, self.target
+
+        def carry(overwrite: bool) -> Note:
+            note = self._renamed(entry, overwrite=overwrite)
+            if note is not None:
+                return note
+            where = (source.store, source.path, target.store, target.path)
+            made = transfer(*where, overwrite=overwrite, verify=manner.verify, etag=entry.etag)
+            return self._noted(entry, made.checksum, renamed=False)
+
+        found, note = carried(source, entry, target, manner.overwrite, carry, content_counts=True)
+        return self._noted(entry, found.checksum, renamed=False) if found.what == "same" else note
 
     def _renamed(self, entry: Entry, *, overwrite: bool) -> Note | None:
         """The note, when one step of the store did it. It is kept before: afterwards nothing tells that the file was there."""
@@ -112,10 +114,7 @@ class Move:
         return there.etag if there else None
 
     def _remove(self, entry: Entry) -> None:
-        now = self.source.store.stat(self.source.path, missing_ok=True)
-        if now is not None and now.etag != entry.etag:
-            raise said_of_file(Changed, self.source, "move")
-        self.source.store.delete(self.source.path, missing_ok=True)
+        self.source.store.delete(self.source.path, missing_ok=True, if_match=entry.etag)
 
     def _result(self, action: str, size: int, checksum: str | None) -> dict[str, Any]:
         return {"path": self.target.address, "size": size, "checksum": checksum, "action": action}

@@ -11,7 +11,7 @@ from typing import Any
 from portl.connections import Connections
 from portl.errors import IsFolder, NotFound, RunError
 from portl.runs._begin import Run
-from portl.runs._file_intents import AwaitFiles, CopyFile, CopyFiles, DeleteFiles, FileIntent, ListFiles, LookAt, SignFile
+from portl.runs._file_intents import AwaitFiles, CopyFile, CopyFiles, DeleteFiles, FileIntent, ListFiles, LookAt, Pin, SignFile
 from portl.runs._file_moves import Move
 from portl.runs._file_notes import FileNotes
 from portl.runs._file_waits import wait_for_files
@@ -84,13 +84,16 @@ class FileWork:
         """A copy with the addresses and targets of its files.
 
         Raises:
-            RunError: R171, the pattern means too many files; R172, two of them would have one target.
+            RunError: R171, the pattern means too many files; R172, two of them would have one target, or one that is moved
+                would take the place of another before that one is moved.
         """
         name = self._notes.name(intent.manner.verb, intent.source, str(intent.target))
         kept = self._notes.plan(name)
         if kept is None:
             kept = [[record["path"], intent.each(record)] for record in self._few(intent.source)]
             _told_apart(kept)
+            if intent.manner.moves:
+                _none_in_the_way(kept)
             self._notes.keep(name, kept)
         return replace(intent, pairs=tuple((source, target) for source, target in kept))
 
@@ -111,10 +114,12 @@ class FileWork:
             yield found
 
     def _copy(self, intent: CopyFile) -> Record:
-        source, target = self._connections.file(str(intent.source)), self._connections.file(str(intent.target))
+        pin = intent.pin or Pin()
+        etag, version = (None if value is None else str(value) for value in (pin.etag, pin.version))
+        source = self._connections.file(str(intent.source), version=version, exact=intent.pin is not None)
+        target = self._connections.file(str(intent.target))
         if intent.manner.moves:
             return Move(intent, source, target, self._notes).run()
-        etag = None if intent.etag is None else str(intent.etag)
         placed = place(source, target, overwrite=intent.manner.overwrite, verify=intent.manner.verify, etag=etag)
         return {"path": target.address, "size": placed.size, "checksum": placed.checksum, "action": placed.action}
 
@@ -221,6 +226,15 @@ def _told_apart(pairs: Iterable[list[Any]]) -> None:
             text = f"{seen[target]} and {source} would both become {target}"
             raise RunError(text, code="R172", hint='name each by its own: "{{ file.name }}" or "{{ file.folder }}" in to')
         seen[target] = source
+
+
+def _none_in_the_way(pairs: Iterable[list[Any]]) -> None:
+    """Files are moved side by side: what one of them takes the place of may not have been moved yet."""
+    targets = dict(pairs)
+    for source, target in targets.items():
+        if target != source and target in targets:
+            text = f"{source} would become {target}, which is itself to be moved"
+            raise RunError(text, code="R172", hint="move them to another folder, or narrow the pattern")
 
 
 def _counted(results: list[Record], done: str) -> Record:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.jobs import Retry
 from portl.runs._file_content import Content
-from portl.runs._file_intents import FileIntent
+from portl.runs._file_intents import FileIntent, Pin
 from portl.stores import Put
 from portl.values import Unknown
 
@@ -54,6 +55,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """Requests one after the other, each as the answer to the one before says; the items of all answers become rows.
+
+    ``following`` answers ``{url}`` or ``{query, json}`` of the next page, None behind the last one; it is given an answer
+    (``{status, headers, links, json | text}``) and the page's number, from 1. ``items`` gives the records of an answer. Both
+    raise StepError. ``says`` is what the job writes: two Pages that say and ask the same come to the same.
+    """
+
+    first: Request
+    says: dict[str, Any]
+    most: int
+    hosts: tuple[str, ...] = ()
+    """Besides the first request's, the hosts that a page may lead to: ``host`` or ``host:port``."""
+    following: Callable[[dict[str, Any], int], dict[str, Any] | None] = field(compare=False, default=lambda _, __: None)
+    items: Callable[[dict[str, Any], int], list[Any]] = field(compare=False, default=lambda _, __: [])
+    retry: Retry | None = field(compare=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """One invocation of a Lambda function; ``event`` does not wait for the answer."""
 
@@ -66,11 +86,13 @@ class Invocation:
 class ReadRecords:
     """Files read into the run as rows: that of an address, those of a pattern, or those of several addresses.
 
-    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows.
+    ``options`` are those of ``portl.stores.read_csv`` and the fields of the step that ``CsvFiles`` knows. With a ``pin`` the
+    address is one file's.
     """
 
     path: str | tuple[str, ...] | Unknown
     options: dict[str, Any]
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +192,7 @@ class SetAside:
     message: str
 
 
-PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Pages | Invocation | ReadRecords | KeepRecords | Decide
 Intent = PlainIntent | FileIntent | WriteFile
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
@@ -185,15 +207,21 @@ def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
 def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing | None = None) -> dict[str, Any]:
     """An intent as JSON (an ``Unknown`` stays one): ``{step, record, kind, …}``, the same in a plan and in a run's record.
 
-    ``outgoing`` is the request in full, for a Request. ``record`` is the index in the batch, from 0, null outside one.
+    ``outgoing`` is the request in full, for a Request and the first of Pages.
+    ``record`` is the index in the batch, from 0, null outside one.
     """
-    if isinstance(intent, Request):
+    if isinstance(intent, Request | Pages):
         sent = {name: getattr(outgoing, name) for name in _SENT}
-        fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
-        return {"step": step, "record": record, "kind": "request", **fields}
+        first = intent.first if isinstance(intent, Pages) else intent
+        fields = {"connection": first.connection, **{name: value for name, value in sent.items() if value is not None}}
+        pages = {"pages": intent.says} if isinstance(intent, Pages) else {}
+        return {"step": step, "record": record, "kind": "pages" if pages else "request", **fields, **pages}
     if isinstance(intent, FileIntent):
         kind, fields = intent.told()
         return {"step": step, "record": record, "kind": kind, **fields}
+    if isinstance(intent, ReadRecords):
+        pinned = intent.pin.told() if intent.pin else {}
+        return {"step": step, "record": record, "kind": "read", "path": intent.path, **pinned}
     kind, names = _FORMS[type(intent)]
     return {"step": step, "record": record, "kind": kind, **{name: getattr(intent, name) for name in names}}
 
@@ -201,7 +229,6 @@ def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing
 _FORMS: dict[type[Noted], tuple[str, tuple[str, ...]]] = {
     Statement: ("statement", ("connection", "sql", "params", "columns")),
     Invocation: ("invocation", ("connection", "event", "payload")),
-    ReadRecords: ("read", ("path",)),
     KeepRecords: ("keep", ()),
     WriteFile: ("write", ("path", "format", "columns", "count", "first", "compression", "overwrite", "parts", "manifest")),
     Decide: ("decide", ("branch",)),

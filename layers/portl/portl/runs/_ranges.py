@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from portl.errors import Changed, NotFound, StoreError
 from portl.runs._csv_files import CsvFiles, Pinned, Record, Taken, records_of
@@ -21,7 +21,16 @@ from portl.stores import File, parse_address, said_of
 
 BLOCK = 100
 """Parts whose ranges stand in one file: a chunk's Task reads some 15 KB, and a list of 10,000 chunks is kept in 100 writes."""
-Open = Callable[[str], File]
+
+
+class Open(Protocol):
+    """Opens an address, as ``Connections.file``."""
+
+    def __call__(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
+        """See ``Files.at``."""
+        ...
+
+
 Runs = list[tuple[str, int]]
 """Which files records came from: the address and how many of them, in their order."""
 
@@ -109,7 +118,8 @@ class RangesWriter:
         address = pinned.file.address
         found = parse_address(address)
         at = address if found.store or found.bucket else str(Path(address).expanduser().absolute())
-        return {"address": address, "at": at, "etag": pinned.entry.etag, "delimiter": self._delimiters[number]}
+        told = {"address": address, "at": at, "etag": pinned.entry.etag, "delimiter": self._delimiters[number]}
+        return {**told, "version": pinned.file.version, "exact": True} if pinned.exact else told
 
     def _cut(self) -> None:
         if self._open is not None:
@@ -180,7 +190,8 @@ class RangeParts:
     def _content(self, told: dict[str, Any], pieces: Sequence[Piece]) -> bytes:
         assert self._files is not None  # noqa: S101 - whoever reads records says how files are opened
         start, end = pieces[0].start, pieces[-1].end
-        file = replace(self._files(told["at"]), address=told["address"])
+        found = self._files(told["at"], version=told.get("version"), exact=told.get("exact", False))
+        file = replace(found, address=told["address"])
         try:
             content = _bytes(file, start, end, told["etag"])
         except NotFound as problem:
@@ -198,7 +209,7 @@ _WAY_OUT = "put the file back as it was and resume the run, or run it anew; rang
 def _bytes(file: File, start: int, end: int, etag: str | None) -> bytes:
     """A range as its file was told to be; of another file the same range, which may be the same: its hash will say so."""
     try:
-        return file.store.read_range(file.path, start, end - start, etag=etag)
+        return file.store.read_range(file.path, start, end - start, etag=etag, version=file.version)
     except Changed:
         return _bytes(file, start, end, None) if etag is not None else b""
     except StoreError as problem:

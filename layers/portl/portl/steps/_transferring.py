@@ -11,6 +11,7 @@ from portl.connections import Connections
 from portl.jobs import StepSpec
 from portl.runs import CopyFile, CopyFiles, Manner, Scope
 from portl.steps._looking import no_pattern_in_a_batch
+from portl.steps._pinning import Pinning
 from portl.stores import Overwrite, Verify, is_pattern, name_parts
 from portl.values import Unknown, as_string, compile_value, text_with
 
@@ -36,6 +37,11 @@ class TransferSpec(StepSpec):
     etag: str | None = Field(
         default=None, description="The source's ETag, as store.list tells it: another content under its path is an error."
     )
+    version: str | None = Field(
+        default=None,
+        description="The version of the source, as an event names it; null is the newest. from is then one file's, and a move "
+        "takes no older one.",
+    )
     parallel: int | None = Field(
         default=None, ge=1, le=32, description="Files under way together; in a batch 8, of a pattern 4 when not told."
     )
@@ -47,13 +53,17 @@ class TransferSpec(StepSpec):
         yield self.source
         yield self.to
 
+    def outputs(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """See StepSpec. In a folder the file keeps its name."""
+        name = f"{{{{ {FILE}.name }}}}" if "{{" in self.source or is_pattern(self.source) else name_parts(self.source)["name"]
+        yield ("to",), self.to + name if self.to.endswith(("/", ":")) else self.to
+
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """See StepSpec."""
         yield from super().expressions()
         yield ("from",), self.source
         yield ("to",), self.to
-        if self.etag is not None:
-            yield ("etag",), self.etag
+        yield from (((name,), value) for name in ("etag", "version") if (value := getattr(self, name)) is not None)
 
     def own_names(self) -> Iterator[tuple[str, str]]:
         """See StepSpec."""
@@ -73,13 +83,14 @@ class Transferring:
     def __init__(self, spec: TransferSpec, _: Connections) -> None:
         self._spec = spec
         self._from, self._to = compile_value(spec.source), compile_value(spec.to)
-        self._etag = compile_value(spec.etag) if spec.etag is not None else None
+        self._pin = Pinning(spec.version, spec.etag)
         self._manner = Manner(spec.overwrite, spec.verify, self.moves)
 
     def plan(self, scope: Scope) -> CopyFile | CopyFiles:
         """The file to copy, or the files of a pattern. In a batch every address is one file's, whatever its name looks like."""
         source = as_string(self._from.render(scope))
-        if self._per_record(scope) or isinstance(source, Unknown) or not is_pattern(source):
+        one = self._per_record(scope) or self._spec.version is not None
+        if one or isinstance(source, Unknown) or not is_pattern(source):
             return self._one(source, scope)
         target = self._target({**scope, FILE: Unknown.named(FILE)}, Unknown.named(f"{FILE}.name"))
         return CopyFiles(source, target, self._manner, lambda record: self._each(record, scope), self._spec.parallel or AT_ONCE)
@@ -90,7 +101,7 @@ class Transferring:
     def _one(self, source: str | Unknown, scope: Scope) -> CopyFile:
         file = source if isinstance(source, Unknown) else name_parts(source)
         target = self._target(scope if self._per_record(scope) else {**scope, FILE: file}, file["name"])
-        return CopyFile(source, target, self._manner, as_string(self._etag.render(scope)) if self._etag else None)
+        return CopyFile(source, target, self._manner, self._pin.of(scope))
 
     def _per_record(self, scope: Scope) -> bool:
         return self._spec.batch is not None or "idx" in scope

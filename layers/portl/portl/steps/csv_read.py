@@ -10,8 +10,9 @@ from pydantic import Field
 from portl.connections import Connections
 from portl.errors import RunError
 from portl.jobs import ResultShape, StepSpec
-from portl.jobs._models import Strict
+from portl.jobs._strict import Strict
 from portl.runs import ReadRecords, RowsReader, Scope, StepType, run_step
+from portl.steps._pinning import Pinning
 from portl.stores import Compression
 from portl.values import Unknown, as_string, compile_value, json_text, shortened
 
@@ -38,6 +39,11 @@ class CsvRead(StepSpec):
         default=None,
         description="One {{ expression }} for a list of records: path is worked out for each of them, called file.",
     )
+    version: str | None = Field(
+        default=None,
+        description="The version of the file that is read, as an event names it; null is the newest. path is then one file's.",
+    )
+    etag: str | None = Field(default=None, description="The ETag that the file must have. path is then one file's.")
     dialect: Dialect = Field(default=Dialect(), description="How the file is written.")
     columns: list[str] | None = Field(default=None, description="Columns that must be there.")
     types: dict[str, Literal["text", "int", "float", "decimal", "bool", "date", "datetime", "json", "uuid"]] = Field(
@@ -68,13 +74,18 @@ class CsvRead(StepSpec):
         """See StepSpec."""
         yield from super().expressions()
         yield ("path",), self.path
-        if self.for_each is not None:
-            yield ("for_each",), self.for_each
+        yield from (((name,), value) for name in ("for_each", "version", "etag") if (value := getattr(self, name)) is not None)
 
     def own_names(self) -> Iterator[tuple[str, str]]:
         """See StepSpec."""
         if self.for_each is not None:
             yield "path", FILE
+
+    def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        """A version is one file's."""
+        for name in ("version", "etag"):
+            if self.for_each is not None and getattr(self, name) is not None:
+                yield (name,), "J004", f"{name} is of one file, and for_each makes a path for each of a list", "leave one out"
 
 
 class Reading:
@@ -84,9 +95,14 @@ class Reading:
         self._spec = spec
         self._path = compile_value(spec.path)
         self._files = compile_value(spec.for_each) if spec.for_each is not None else None
+        self._pin = Pinning(spec.version, spec.etag)
 
     def plan(self, scope: Scope) -> ReadRecords:
-        """The files to read."""
+        """The files to read. What is read by a pin that is not known yet is not known either."""
+        pin = self._pin.of(scope)
+        if pin is not None:
+            unknown = next((each for each in (pin.version, pin.etag) if isinstance(each, Unknown)), None)
+            return ReadRecords(unknown or _one(self._path.render(scope)), self._options(), pin)
         found = self._path.render(scope) if self._files is None else self._each(self._files.render(scope), scope)
         return ReadRecords(_paths(found), self._options())
 
@@ -122,6 +138,18 @@ class Reading:
     def outcome(self, result: Any) -> str:
         """Counted by record."""
         return f"read:{result['count']}"
+
+
+def _one(value: Any) -> str | Unknown:
+    """The one address that ``path`` gives where a version or an ETag is told.
+
+    Raises:
+        RunError: R107, it gives a list.
+    """
+    if isinstance(value, (str, Unknown)):
+        return value
+    text = f"path gives {shortened(str(json_text(value)), 80)}, and version and etag are of one file"
+    raise RunError(text, code="R107", hint="name one file, or leave version and etag out")
 
 
 def _paths(value: Any) -> str | tuple[str, ...] | Unknown:

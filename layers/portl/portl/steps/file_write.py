@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from portl.connections import Connections
 from portl.formats import Compression
 from portl.jobs import ResultShape, StepSpec, alone
-from portl.jobs._models import Strict
+from portl.jobs._strict import Strict
 from portl.runs import Scope, StepType, WriteFile, run_step
 from portl.steps._file_findings import findings_of
 from portl.steps._file_records import FileContent
@@ -104,6 +104,12 @@ class FileWrite(StepSpec):
         yield self.path
         if self.parts is not None and self.parts.manifest is not None:
             yield self.parts.manifest
+
+    def outputs(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """See StepSpec."""
+        yield ("path",), self.path
+        if self.parts is not None and self.parts.manifest is not None:
+            yield ("parts", "manifest"), self.parts.manifest
 
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """See StepSpec."""

@@ -12,7 +12,7 @@ from portl.errors import ConfigError, InvalidPath, IsFolder, StoreError
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Entry
 from portl.stores._open import open_store
-from portl.stores._paths import ExactKey
+from portl.stores._paths import ExactKey, wrong
 from portl.stores._reader import Reader, buffered
 from portl.stores._saying import said, said_of
 from portl.stores._store import OnCall, Store
@@ -20,16 +20,20 @@ from portl.stores._store import OnCall, Store
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file, or a pattern of files: ``path`` in a ``store``, and the ``address`` it was named by."""
+    """A file, or a pattern of files: ``path`` in a ``store``, and the ``address`` it was named by.
+
+    With a ``version`` it is that one, whatever has been put under its path since.
+    """
 
     address: str
     store: Store
     path: str
+    version: str | None = None
 
     def open(self, *, etag: str | None = None, version: str | None = None) -> BinaryIO:
         """Its content, as ``Store.open``; what is wrong is told of the address."""
         try:
-            return self.store.open(self.path, etag=etag, version=version)
+            return self.store.open(self.path, etag=etag, version=version or self.version)
         except StoreError as problem:
             raise said_of(problem, self.address) from None
 
@@ -40,7 +44,7 @@ class File:
             NotFound, IsFolder: told of the address.
         """
         try:
-            found = self.store.stat(self.path)
+            found = self.store.stat(self.path, version=self.version)
             if found is None or found.kind == "folder":
                 raise said(IsFolder, self.path, self.store.name, "open", None)
         except StoreError as problem:
@@ -49,7 +53,7 @@ class File:
 
     def reading(self, entry: Entry) -> BinaryIO:
         """Its content as it was when ``entry`` was told: ``Changed`` where it is another one now."""
-        return buffered(Reader(self.store, self.path, entry, entry.etag, None))
+        return buffered(Reader(self.store, self.path, entry, entry.etag, self.version))
 
     def checksum(self, entry: Entry | None = None) -> str:
         """The SHA-256 of its content, in hexadecimal, of that of ``entry`` where one is told. Raises as ``open``."""
@@ -73,21 +77,28 @@ class Files:
         self._named, self._names, self._base, self._on_call = named, names, base, on_call
         self._buckets: dict[str, Store] = {}
 
-    def at(self, address: str) -> File:
+    def at(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
         """The file of an address; nothing is asked of its store yet.
+
+        A key of ``s3://bucket/key`` that is no path, such as ``a//b``, is taken as it stands: lists tell such keys. ``exact``:
+        an event told the address, so that this is true of every store that knows such keys, and of one that ends with ``/``.
 
         Raises:
             InvalidPath: it is no address; ConfigError: there is no store of that name.
         """
         found = parse_address(address)
-        if found.store:
-            return File(address, self._store(found.store, address), found.path)
-        if found.bucket:
-            if found.bucket not in self._buckets:
-                self._buckets[found.bucket] = open_store(f"s3://{found.bucket}", on_call=self._on_call)
-            return File(address, self._buckets[found.bucket], found.path)
-        path = self._local(address)
-        return File(address, open_store(path.parent), ExactKey(path.name))
+        if not found.store and not found.bucket:
+            path = self._local(address)
+            return File(address, open_store(path.parent), ExactKey(path.name), version)
+        store = self._store(found.store, address) if found.store else self._bucket(found.bucket)
+        is_key = exact or (found.bucket and not found.path.endswith("/"))
+        key = store.exact(found.path) if is_key and wrong(found.path) and store.supports("exact_keys") else found.path
+        return File(address, store, key, version)
+
+    def _bucket(self, name: str) -> Store:
+        if name not in self._buckets:
+            self._buckets[name] = open_store(f"s3://{name}", on_call=self._on_call)
+        return self._buckets[name]
 
     def _local(self, address: str) -> Path:
         try:

@@ -22,6 +22,8 @@ Mode = Literal["auto", "server", "stream"]
 Verify = Literal["size", "checksum", "full"]
 AHEAD = 4
 """Parts that are read while the one before them is written."""
+ALONE_BYTES = 1024 * 1024
+"""What is no longer comes in one part, and a thread to read ahead would cost more than the file."""
 
 
 def transfer(
@@ -36,6 +38,7 @@ def transfer(
     progress: OnProgress | None = None,
     resume: bool = False,
     etag: str | None = None,
+    version: str | None = None,
 ) -> Written:
     """Copies one file, whole or not at all; the source is read as one content from end to end.
 
@@ -49,6 +52,7 @@ def transfer(
         verify: ``size``; ``checksum``: also a hash, the store's own where it tells one, else read back; ``full``: read back.
         progress: is told how far it is.
         etag: what the source must have; Changed when it has another.
+        version: of the source, which is copied though another one is there now.
         resume: a target that is there with the same content counts as done, so that what was cut off can be done over.
 
     Raises:
@@ -56,26 +60,26 @@ def transfer(
         Changed: the source changed meanwhile.
         NotSupported: ``server``, and the two are not one place.
     """
-    entry = src_store.stat(src)
+    entry = src_store.stat(src, version=version)
     if entry is None or entry.kind == "folder":
         raise said(IsFolder, src, src_store.name, "transfer", None)
     if etag is not None and entry.etag != etag:
         raise said(Changed, src, src_store.name, "transfer", None)
-    if src_store.driver is dst_store.driver and src_store.key(src) == dst_store.key(dst):
+    if version is None and src_store.driver is dst_store.driver and src_store.key(src) == dst_store.key(dst):
         if not overwrite:
             raise said(AlreadyExists, dst, dst_store.name, "transfer", None)
         return Written(dst, entry.size, entry.checksum, entry.etag, entry.version)
-    copying = _Copying(src_store, src, entry, dst_store, dst, overwrite, verify, progress)
+    copying = _Copying(src_store, src, entry, dst_store, dst, overwrite, verify, progress, version)
     done = copying.done_before() if resume else None
     if done is not None:
         return done
     return copying.on_server() if copying.may_stay_there(mode) else copying.through_here()
 
 
-def content_hash(store: Store, path: str, *, etag: str | None = None) -> str:
+def content_hash(store: Store, path: str, *, etag: str | None = None, version: str | None = None) -> str:
     """``sha256:hexadecimal`` of a file, by reading it."""
     digest = hashlib.sha256()
-    for part in store.chunks(path, etag=etag):
+    for part in store.chunks(path, etag=etag, version=version):
         digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 
@@ -92,13 +96,14 @@ class _Copying:
     overwrite: bool
     verify: Verify
     progress: OnProgress | None
+    version: str | None
 
     def done_before(self) -> Written | None:
         """What is there already, when it is the same."""
         there = self.dst_store.stat(self.dst, missing_ok=True)
         if there is None or there.kind == "folder" or there.size != self.entry.size:
             return None
-        digest = content_hash(self.src_store, self.src, etag=self.entry.etag)
+        digest = self._source_hash()
         if content_hash(self.dst_store, self.dst, etag=there.etag) != digest:
             return None
         return Written(self.dst, there.size, digest, there.etag, there.version)
@@ -107,12 +112,25 @@ class _Copying:
         """Whether the two stores are one place, which copies by itself. Raises NotSupported where that is demanded in vain."""
         one, other = self.src_store.driver, self.dst_store.driver
         can = type(one) is type(other) and one.place == other.place and self.dst_store.supports("server_copy")
+        can = can and self._is_newest()
         if mode == "server" and not can:
             self.dst_store.demand("server_copy", "copy", self.dst)
             text = f"{self.src_store.name} and {self.dst_store.name} are not one place"
+            if self.version is not None:
+                text += f", or {self.version} is not the newest version of {self.src}"
             about = {"path": self.dst, "store": self.dst_store.name, "operation": "transfer"}
             raise NotSupported(text, capability="server_copy", hint="use mode auto or stream", **about)
         return can and mode != "stream"
+
+    def _is_newest(self) -> bool:
+        """Whether the version that is told is what is there now: the server copies only that, on condition of its ETag."""
+        if self.version is None:
+            return True
+        now = self.src_store.stat(self.src, missing_ok=True)
+        return now is not None and now.version == self.version
+
+    def _source_hash(self) -> str:
+        return content_hash(self.src_store, self.src, etag=self.entry.etag, version=self.version)
 
     def on_server(self) -> Written:
         """Copies without passing through this machine."""
@@ -123,7 +141,7 @@ class _Copying:
             raise self._mismatch(f"{self.dst} has {made.size:,} bytes, and {self.src} has {entry.size:,}")
         checksum = made.checksum
         if self.verify == "full":
-            checksum = content_hash(self.src_store, self.src, etag=entry.etag)
+            checksum = self._source_hash()
             self._read_back(checksum)
         told.more(entry.size)
         told.end()
@@ -136,7 +154,9 @@ class _Copying:
         if self.dst_store.supports("metadata"):
             beside = {"content_type": entry.content_type, "metadata": entry.metadata}
         expected = entry.checksum if (entry.checksum or "").startswith("sha256:") else None
-        parts = _ahead(self.src_store.chunks(self.src, etag=entry.etag))
+        parts = self.src_store.chunks(self.src, etag=entry.etag, version=self.version)
+        if entry.size > ALONE_BYTES:
+            parts = _ahead(parts)
         with self.dst_store.writer(self.dst, overwrite=self.overwrite, checksum=expected, **beside) as writing:
             for part in parts:
                 writing.write(part)

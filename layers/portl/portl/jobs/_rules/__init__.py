@@ -27,6 +27,7 @@ from portl.jobs._rules.secrets import secrets_are_not_written_down
 from portl.jobs._rules.staging import staging_can_be_done
 from portl.jobs._rules.steps import steps_agree_with_themselves
 from portl.jobs._rules.transactions import transactions_hold
+from portl.jobs._rules.triggers import events_files_are_read_by_version, outputs_start_nothing, triggers_can_start_it
 from portl.jobs._rules.unsupported import this_version_can_do_it
 from portl.jobs._rules.waits import waits_stand_by_themselves
 
@@ -55,6 +56,9 @@ RULES: tuple[Callable[[Check], None], ...] = (
     transactions_hold,
     staging_can_be_done,
     waits_stand_by_themselves,
+    triggers_can_start_it,
+    outputs_start_nothing,
+    events_files_are_read_by_version,
 )
 
 __all__ = ["RULES", "Check"]

@@ -10,6 +10,7 @@ _KINDS = ("env", "secret")
 _MARK = re.compile(r"\$\{(?P<word>\w*)(?P<rest>[^}]*)(?P<end>\}?)")
 _RESOLVED = re.compile(r"\$\{(?:env|secret):[^}]{0,200}\}")
 _LIKELY = 0.5
+_RESOLVED_WHERE = "marks are resolved in connections and headers only"
 
 
 def marks_can_be_resolved(check: Check) -> None:
@@ -22,8 +23,16 @@ def marks_can_be_resolved(check: Check) -> None:
             if path[len(placed.path)] == "headers":
                 _known(check, path, text)
             elif mark := _RESOLVED.search(text):
-                hint = "marks are resolved in connections and headers only"
-                check.add(path, "J503", f"{mark[0]} is not resolved here: it stays as it is", hint, offset=mark.start())
+                check.add(
+                    path, "J503", f"{mark[0]} is not resolved here: it stays as it is", _RESOLVED_WHERE, offset=mark.start()
+                )
+
+    for at, trigger in enumerate(check.job.triggers):
+        for path, text in leaves(trigger.params, ("triggers", at, "params")):
+            if mark := _RESOLVED.search(text):
+                check.add(
+                    path, "J503", f"{mark[0]} is not resolved here: it stays as it is", _RESOLVED_WHERE, offset=mark.start()
+                )
 
 
 def _known(check: Check, path: Path, text: str) -> None:

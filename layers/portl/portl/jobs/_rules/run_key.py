@@ -5,9 +5,9 @@ from portl.jobs._rules.expressions import compiles
 from portl.jobs._rules.references import param_is_declared
 
 
-def _checksum(path: str) -> str:
+def _checksum(path: str, version: str | None = None) -> str:
     """Only how it is called is looked at here."""
-    return path
+    return f"{path} {version}"
 
 
 _FUNCTIONS = {"checksum": _checksum}

@@ -14,5 +14,3 @@ def this_version_can_do_it(check: Check) -> None:
             path = (*placed.path, "batch") if placed.step.batch else (*placed.path, "id")
             text = f"{placed.step.type} writes a file of all records, not one for each"
             check.add(path, "J401", text, "put it outside of a batch: rows names the records", key=bool(placed.step.batch))
-    if check.job.triggers:
-        check.add(("triggers",), "J401", "triggers are not in this version", "leave them out", key=True)
