@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from bundle.lambda_api import lambda_api
-from bundle.test_events import ANSWERS, FOLDERS, FOLLOWS, event, shown
+from bundle.test_events import ANSWERS, FOLDERS, FOLLOWS, event, machine_of_the_event, shown
 from bundle.test_sam import TOOLS, built, python313
 from conftest import connect
 from flows.support import ROOT, load_function
@@ -96,6 +96,7 @@ def test_a_function_answers_its_event_under_the_emulator(
     with lambda_api(called, {"portl-test-ingestor": "IngestorFunction"}) as endpoint:
         given = {"FILES": str(tmp_path), "PG_URL": postgres_url, "API_URL": peer.url, "PORTL_SECRET_S3": "testing"}
         given |= {"PORTL_RUNS": str(tmp_path / "runs"), "PORTL_STACK": "portl-test", "AWS_ENDPOINT_URL_LAMBDA": endpoint}
+        given["AWS_ENDPOINT_URL_SFN"] = machine_of_the_event()
         given |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "eu-west-1"}
         for each in (*FOLLOWS.get(name, ()), name):
             with emulated(functions[each], python313, {**given, "AWS_DEFAULT_REGION": "eu-west-1"}) as address:
