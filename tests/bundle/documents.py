@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from portl_cli.engine.template import _read
+from portl_cli.engine.template import read_document
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
 def template() -> dict[str, Any]:
-    return _read(ROOT / "template.yaml")
+    return read_document(ROOT / "template.yaml")
 
 
 def resources(kind: str, document: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:

@@ -68,10 +68,19 @@ def test_every_rule_and_schedule_has_a_dead_letter_queue() -> None:
     """Also those that SAM makes of a machine's Events."""
     rules = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
     schedules = [schedule["Target"] for schedule in resources("AWS::Scheduler::Schedule").values()]
-    events = [
-        event["Properties"] for each in (*FUNCTIONS.values(), *MACHINES.values()) for event in each.get("Events", {}).values()
-    ]
+    told = [event for each in (*FUNCTIONS.values(), *MACHINES.values()) for event in each.get("Events", {}).values()]
+    events = [event["Properties"] for event in told if event["Type"] != "SQS"]
     assert [each for each in (*rules, *schedules, *events) if "DeadLetterConfig" not in each] == []
+
+
+def test_every_queue_that_a_function_reads_has_a_dead_letter_queue() -> None:
+    read = [str(each["EventSourceArn"]) for each in resources("AWS::Lambda::EventSourceMapping").values()]
+    read += [str(event["Properties"]["Queue"]) for each in FUNCTIONS.values() for event in each.get("Events", {}).values()]
+    queues = resources("AWS::SQS::Queue")
+    without = [
+        name for name, queue in queues.items() if any(f"'{name}." in each for each in read) and "RedrivePolicy" not in queue
+    ]
+    assert (without, queues != {}) == ([], True)
 
 
 ANY_RESOURCE = {"MachinePolicy": ("logs:", "xray:")}
@@ -81,7 +90,7 @@ ANY_RESOURCE = {"MachinePolicy": ("logs:", "xray:")}
 def test_no_statement_is_about_every_resource_or_every_action_but_where_aws_has_no_other_form() -> None:
     for name, statement in statements():
         actions = listed(statement["Action"])
-        if "*" in listed(statement["Resource"]):
+        if "*" in listed(statement.get("Resource", [])):
             assert all(action.startswith(ANY_RESOURCE.get(name, ())) for action in actions), (name, statement)
         if statement["Effect"] == "Allow":
             assert not [action for action in actions if "*" in action], (name, statement)
@@ -89,7 +98,7 @@ def test_no_statement_is_about_every_resource_or_every_action_but_where_aws_has_
 
 def test_no_resource_of_a_statement_reaches_beyond_the_stack_its_account_or_what_a_parameter_names() -> None:
     for name, statement in statements():
-        for value in inside(statement["Resource"]):
+        for value in inside(statement.get("Resource", [])):
             if isinstance(value, str) and value.startswith("arn:"):
                 service = value.split(":")[2]
                 assert service == "s3" or "${AWS::StackName}" in value, (name, value)
@@ -99,7 +108,7 @@ def test_functions_are_invoked_by_their_exact_arn() -> None:
     invoking = [(name, each) for name, each in statements() if "lambda:InvokeFunction" in listed(each["Action"])]
     assert {name for name, _ in invoking} >= {*MACHINES, "LambdaInvokeFunctionRights"}
     for name, statement in invoking:
-        for resource in statement["Resource"]:
+        for resource in listed(statement["Resource"]):
             exact = resource.get("Fn::GetAtt", "").endswith(".Arn") or not re.search(r"[*?]", resource.get("Fn::Sub", "*"))
             assert exact, (name, resource)
 
@@ -145,7 +154,7 @@ def test_only_functions_that_keep_results_reach_the_run_bucket_and_only_those_th
     policies = {name: [each.get("Ref") for each in function.get("Policies", ())] for name, function in FUNCTIONS.items()}
     without = {name for name, found in policies.items() if "RunsPolicy" not in found}
     writing = {name for name, found in policies.items() if "OutgoingFilesPolicy" in found}
-    assert without == {"OutboxDrainFunction", "IngestorFunction", "FeedFunction"}
+    assert without == {"OutboxDrainFunction", "StartRunFunction", "IngestorFunction", "FeedFunction"}
     assert writing == {f"{name}Function" for name in ("StoreCopy", "StoreMove", "StoreDelete", "StoreSign", "FileWrite")}
 
 

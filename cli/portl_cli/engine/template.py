@@ -62,7 +62,7 @@ def load_template(path: Path) -> Template:
     Raises:
         SetupError: V201 not there, V202 not YAML, V203 not a template, V204 something in it cannot be followed locally.
     """
-    document = _read(path)
+    document = read_document(path)
     resources = _mapping(document.get("Resources"), "Resources")
     reader = _Reader(path.resolve().parent, resources, _mapping(document.get("Globals", {}), "Globals"), _defaults(document))
     return Template(
@@ -92,7 +92,8 @@ def _tag(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _tag)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """A template as data, CloudFormation's short tags in their long form. Raises SetupError as ``load_template``."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
