@@ -66,7 +66,7 @@ from portl.runs._pages_driver import run_pages
 from portl.runs._progress import use_progress
 from portl.runs._records import LEFT_OUT
 from portl.runs._results import PER_RECORD
-from portl.runs._reuse import REUSED
+from portl.runs._reuse import CALLED, REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._stage_driver import run_stage
@@ -89,6 +89,7 @@ from portl.runs._units import REPLAYED, Unit, earlier_unit
 from portl.runs._wait_driver import run_wait
 
 __all__ = [
+    "CALLED",
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
     "FAILED",

@@ -16,6 +16,8 @@ from portl.runs._rows import Rows, pick_records
 from portl.runs._task import Task
 from portl.runs._units import found_in, lead_to
 
+CALLED = "called"
+"""What a record counts as whose API was called; ``called:3`` beside ``read:40`` are the calls that it took to read these."""
 REUSED = "reused"
 """What a record counts as that an earlier run is through with."""
 
@@ -166,7 +168,8 @@ def _take(task: Task, base: str) -> None:
 def _counted(counts: dict[str, int]) -> dict[str, int]:
     """The same records, as reused; a count such as ``read:3500`` stands for so many. What was not done is not reused."""
     same = {name: count for name, count in counts.items() if name in _NOT_DONE and count}
-    reused = sum(count * int(name.partition(":")[2] or 1) for name, count in counts.items() if name not in _NOT_DONE)
+    done = {name: count for name, count in counts.items() if name not in _NOT_DONE and not name.startswith(f"{CALLED}:")}
+    reused = sum(count * int(name.partition(":")[2] or 1) for name, count in done.items())
     return {REUSED: reused, **same} if reused else same
 
 
