@@ -36,16 +36,23 @@ def replayed_run(run_folder: Path) -> str | None:
     return kept["base"] if kept.get("origin", {}).get("picks") is not None else None
 
 
-def resume_command(job_file: Path, run: str, *, demo: bool) -> str:
+def profile_of(run_folder: Path) -> str | None:
+    """The profile that a run was made under, by ``--profile`` or by the environment."""
+    return run_file(run_folder).get("profile")
+
+
+def resume_command(job_file: Path, run_folder: Path, *, demo: bool) -> str:
     """The command that goes on with a run that did not come to its end."""
-    return _joined("portl run", shlex.quote(str(job_file)), "--resume", run, demo=demo)
+    words = shlex.quote(str(job_file)), "--resume", run_folder.name
+    return _joined("portl run", *words, profile=profile_of(run_folder), demo=demo)
 
 
-def anew_command(job_file: Path, declared: Mapping[str, Param], params: Mapping[str, Any], *, demo: bool) -> str:
-    """The command that does a job anew with the parameters of a run, those left out that are the job's defaults."""
+def anew_command(job_file: Path, declared: Mapping[str, Param], base: Mapping[str, Any], *, demo: bool) -> str:
+    """The command that does a job anew as a run, ``base`` being its ``run.json``; parameters that are defaults are left out."""
+    params = base.get("params", {})
     told = {name: value for name, value in params.items() if name in declared and value != declared[name].default}
     given = [word for name, value in told.items() for word in ("--param", shlex.quote(f"{name}={_text(value)}"))]
-    return _joined("portl run", shlex.quote(str(job_file)), *given, demo=demo)
+    return _joined("portl run", shlex.quote(str(job_file)), *given, profile=base.get("profile"), demo=demo)
 
 
 def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping[str, Any], *, demo: bool) -> str:
@@ -57,7 +64,7 @@ def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping
     in_file = bool(place.get("file")) and (code[:1] in ("C", "M") or code in OF_A_VALUE)
     if not in_file or not hashes_files(job) or replayed_run(run_folder) is not None:
         return ""
-    return anew_command(job_file, job.params, run_file(run_folder).get("params", {}), demo=demo)
+    return anew_command(job_file, job.params, run_file(run_folder), demo=demo)
 
 
 def hashes_files(job: Job) -> bool:
@@ -68,12 +75,17 @@ def hashes_files(job: Job) -> bool:
 def all_failed_command(run_folder: Path, *, demo: bool) -> str:
     """The command that does every record again that a run, or the run that it replays, has kept aside."""
     run = replayed_run(run_folder) or run_folder.name
-    return _joined("portl runs replay", run, "--all-failed", demo=demo)
+    return _joined("portl runs replay", run, "--all-failed", profile=profile_of(run_folder), demo=demo)
+
+
+def manner_words(profile: str | None, *, demo: bool) -> list[str]:
+    """What every command that goes on with a run has to say again of how it was made."""
+    return [*(["--profile", shlex.quote(profile)] if profile else []), *(["--demo"] if demo else [])]
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _joined(*words: str, demo: bool) -> str:
-    return " ".join([*words, *(["--demo"] if demo else [])])
+def _joined(*words: str, profile: str | None, demo: bool) -> str:
+    return " ".join([*words, *manner_words(profile, demo=demo)])

@@ -14,7 +14,7 @@ import click
 
 from portl.jobs import Job
 from portl.values import redact
-from portl_cli.commands._again import all_failed_command
+from portl_cli.commands._again import all_failed_command, manner_words, profile_of
 from portl_cli.commands._outcome import Told, base_of, consequence, read_outcome
 from portl_cli.commands._report import failure_document, failure_of, replay_command, summary, summary_document
 from portl_cli.commands._watch import HISTORY, Watch
@@ -164,7 +164,7 @@ def whole_run(folder: Path) -> dict[str, Any]:
     found |= {"steps": {step: dict(counts) for step, counts in outcome.by_step.items()}}
     found["lines"] = [
         "killed: it could not say how it ended; what was open is rolled back",
-        f"  again   portl run JOB --resume {folder.name}",
+        " ".join([f"  again   portl run JOB --resume {folder.name}", *manner_words(profile_of(folder), demo=False)]),
     ]
     write_page(folder, found, course)
     return found

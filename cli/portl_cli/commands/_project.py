@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, SetupError
-from portl.jobs import NO_STORES_FILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
+from portl.jobs import NO_STORES_FILE, PROFILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl_cli.bundle import bundle
 from portl_cli.compile import Compiled, compile_job
@@ -21,8 +21,6 @@ SCHEMA = "schema.sql"
 SAMPLE_ROWS = "demo.sql"
 SAMPLE_FILES = "demo"
 """The folder beside a job that holds, by store, what a demo's stores begin with."""
-PROFILE = "PORTL_PROFILE"
-"""The environment variable that names the profile to run with."""
 
 
 @dataclass(frozen=True, slots=True)

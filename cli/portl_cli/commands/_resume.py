@@ -32,13 +32,14 @@ def resumed_input(
     mark: dict[str, Any] = {"run": _base(root, job, resume), **_from(job, from_step)}
     given = param_texts(texts)
     refuse_running(root, mark["run"])
+    base: dict[str, Any] = {}
     params: dict[str, Any] = {}
     try:
         base = read_base(RunFolder(open_store(str(root)), ""), mark["run"], job.job)
         params = base_params(job.params, given, base, mark["run"])
         check_key({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
     except RunError as problem:
-        anew = anew_command(job_file, job.params, params, demo=demo) if problem.code == "R153" else ""
+        anew = anew_command(job_file, job.params, {**base, "params": params}, demo=demo) if problem.code == "R153" else ""
         raise Refused(redact(f"{problem}; {problem.hint}" + (f"\n  {anew}" if anew else ""))) from None
     return {**given, RESUME: mark}
 

@@ -155,7 +155,7 @@ def run_compiled(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
+    goes_on = (again or resume_command(file, run_folder, demo=demo)) if (run_folder / "run.json").is_file() else ""
     told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
     return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)

@@ -22,6 +22,7 @@ from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._stores import (
     NO_STORES_FILE,
+    PROFILE,
     STORES_FILES,
     StoresFile,
     is_store,
@@ -54,6 +55,7 @@ __all__ = [
     "DATABASES",
     "DEFINED_AS",
     "NO_STORES_FILE",
+    "PROFILE",
     "STORES_FILES",
     "AnyStep",
     "Arrangement",
