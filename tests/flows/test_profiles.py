@@ -65,11 +65,9 @@ def test_the_command_to_go_on_with_keeps_the_profile_and_leads_back_to_its_store
 def test_a_run_of_another_profile_is_not_gone_on_with(tmp_path: Path, file: str) -> None:
     one, other = run(tmp_path, "run", file, "--profile", "test", *QUICK), run(tmp_path, "run", file, *QUICK)
     plain = run(tmp_path, "run", file, "--resume", run_id(one), *QUICK)
-    assert (plain.code, plain.err) == (
-        2,
-        f"Error: R160 {run_id(one)} was made under the profile test, and this is without one; say --profile test; "
-        "other places are other work, which a run of its own does\n",
-    )
+    said = f"R160 {run_id(one)} was made under the profile test, and this is without one; say --profile test"
+    way_out = "other places are other work, which a run of its own does"
+    assert (plain.code, plain.err) == (2, f"Error: {said}; {way_out}\n")
     under = run(tmp_path, "run", file, "--resume", run_id(other), "--profile", "test", *QUICK)
     assert under.code == 2
     assert f"{run_id(other)} was made without a profile, and this is under test; leave out --profile" in under.err

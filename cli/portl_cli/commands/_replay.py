@@ -19,8 +19,8 @@ from portl_cli.commands._again import Refused, manner_words, replayed_run
 from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._letters import letters_of
-from portl_cli.commands._project import Project, compiled, find_project, job_file, runs_folder
 from portl_cli.commands._profile import profile_option
+from portl_cli.commands._project import Project, compiled, find_project, job_file, runs_folder
 from portl_cli.commands._resume import refuse_running
 from portl_cli.commands._settled import settle
 from portl_cli.compile import Compiled, DoneStep, tasks_in_order

@@ -116,9 +116,9 @@ def base_params(
 
 def _kept(folder: RunFolder, run: Run, said: str, began_at: str) -> Run:
     document = {"job": run.job, "started_at": run.started_at, "params": run.params, "key": run.key, "run_key": said}
-    document["profile"] = os.environ.get(PROFILE) or None
+    profile = {"profile": os.environ.get(PROFILE) or None}
     origin = {"began_at": began_at, "base": run.origin.base, "origin": run.origin.to_json()} if run.origin else {}
-    folder.write(RUN_FILE, document | origin)
+    folder.write(RUN_FILE, document | profile | origin)
     return run
 
 
