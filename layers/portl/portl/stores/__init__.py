@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from portl.stores._csv import CsvDialect, CsvReader, read_csv
     from portl.stores._driver import Driver, Upload
     from portl.stores._entries import Capability, Entry, How, Span, Written
-    from portl.stores._environment import overridden, prefix_of
+    from portl.stores._environment import fits_no_store, overridden, prefix_of
     from portl.stores._files import File, Files, open_input
     from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
     from portl.stores._lines import is_cut_by_bytes
@@ -113,6 +113,7 @@ __all__ = [
     "download",
     "facts",
     "fits",
+    "fits_no_store",
     "found_files",
     "is_cut_by_bytes",
     "is_pattern",
@@ -146,7 +147,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_csv": "CsvDialect CsvReader read_csv",
             "_driver": "Driver Upload",
             "_entries": "Capability Entry How Span Written",
-            "_environment": "overridden prefix_of",
+            "_environment": "fits_no_store overridden prefix_of",
             "_files": "File Files open_input",
             "_found": "Found facts fits found_files is_pattern name_parts plain_folder",
             "_lines": "is_cut_by_bytes",
