@@ -11,6 +11,7 @@ from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, SetupError
 from portl.jobs import NO_STORES_FILE, PROFILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
 from portl.steps import STEP_TYPES
+from portl.stores import PROJECT
 from portl_cli.bundle import bundle
 from portl_cli.compile import Compiled, compile_job
 from portl_cli.engine import Function, MachineError, Template, check, load_template
@@ -80,6 +81,11 @@ def project_root(start: Path) -> Path:
     )
 
 
+def begin_roots(path: Path) -> None:
+    """Relative roots of stores begin in the project around a path: in this process and in those of functions."""
+    os.environ[PROJECT] = str(project_root(path))
+
+
 def runs_folder(project: Project) -> Path:
     """Where the runs of a project are kept: ``PORTL_RUNS``, else ``.portl/runs`` in it."""
     return Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve()
@@ -97,6 +103,7 @@ def read_job(path: Path) -> Job:
         JobError: it is wrong; with every diagnostic.
     """
     file = job_file(path)
+    begin_roots(file)
     stores = stores_around(file)
     job = load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file), stores=stores)
     return with_profile(job, stores, os.environ.get(PROFILE))

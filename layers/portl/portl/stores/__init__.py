@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from portl.stores._csv import CsvDialect, CsvReader, read_csv
     from portl.stores._driver import Driver, Upload
     from portl.stores._entries import Capability, Entry, How, Span, Written
-    from portl.stores._environment import fits_no_store, overridden, prefix_of
+    from portl.stores._environment import PROJECT, fits_no_store, in_project, overridden, prefix_of
     from portl.stores._files import File, Files, open_input
     from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
     from portl.stores._lines import is_cut_by_bytes
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEAD_BYTES",
     "NO_RETRY",
+    "PROJECT",
     "STORE_TYPES",
     "Address",
     "AlreadyExists",
@@ -110,11 +111,13 @@ __all__ = [
     "compression_of",
     "decide",
     "decompressed",
+    "demand_root",
     "download",
     "facts",
     "fits",
     "fits_no_store",
     "found_files",
+    "in_project",
     "is_cut_by_bytes",
     "is_pattern",
     "look",
@@ -147,9 +150,9 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_csv": "CsvDialect CsvReader read_csv",
             "_driver": "Driver Upload",
             "_entries": "Capability Entry How Span Written",
-            "_environment": "fits_no_store overridden prefix_of",
+            "_environment": "PROJECT fits_no_store in_project overridden prefix_of",
             "_files": "File Files open_input",
-            "_found": "Found facts fits found_files is_pattern name_parts plain_folder",
+            "_found": "Found demand_root facts fits found_files is_pattern name_parts plain_folder",
             "_lines": "is_cut_by_bytes",
             "_local": "LocalDriver",
             "_memory": "MemoryDriver",

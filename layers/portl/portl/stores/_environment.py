@@ -8,12 +8,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from portl.errors import SetupError
-from portl.stores._specs import STORE_TYPES
+from portl.stores._specs import STORE_TYPES, LocalSpec, StoreSpec
 
 BEGINS = "PORTL_STORE_"
+
+
+PROJECT = "PORTL_PROJECT"
+"""The environment variable that names the folder of the project, in which relative roots begin."""
+
+
+def in_project(spec: StoreSpec) -> StoreSpec:
+    """A store with its root where the project says; without a project a relative one is of the working folder."""
+    if not isinstance(spec, LocalSpec) or spec.root.startswith("~"):
+        return spec
+    return spec.model_copy(update={"root": str(Path(os.environ.get(PROJECT, ""), spec.root))})
 
 
 def prefix_of(name: str) -> str:

@@ -37,7 +37,7 @@ class LocalSpec(StoreSpec):
     """A folder of this machine. No link leads out of it."""
 
     type: Literal["local"] = "local"
-    root: str = Field(min_length=1, description="The folder; a relative one from the working folder.")
+    root: str = Field(min_length=1, description="The folder; a relative one from the folder of the project.")
     durable: bool = Field(default=True, description="Whether what is written outlasts a power cut.")
 
 
