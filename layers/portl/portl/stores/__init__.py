@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from portl.stores._entries import Capability, Entry, How, Span, Written
     from portl.stores._environment import PROJECT, fits_no_store, in_project, overridden, prefix_of
     from portl.stores._files import File, Files, open_input
-    from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
+    from portl.stores._found import Found, demand_root, facts, fits, found_files, is_pattern, name_parts, plain_folder
     from portl.stores._lines import is_cut_by_bytes
     from portl.stores._local import LocalDriver
     from portl.stores._memory import MemoryDriver
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from portl.stores._same_file import same_file
     from portl.stores._saying import said_of
     from portl.stores._sftp import SftpDriver
-    from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
+    from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields, wrong_value
     from portl.stores._store import Store
     from portl.stores._transfer import Verify, transfer
     from portl.stores._upload_download import download, upload
@@ -138,6 +138,7 @@ __all__ = [
     "transfer",
     "upload",
     "wrong_fields",
+    "wrong_value",
 ]
 
 if not TYPE_CHECKING:  # so that a name that is not there stays an error of types
