@@ -159,7 +159,8 @@ def test_another_content_that_is_there_stays_unless_something_was_said(lab: Lab,
     lake = lab.add("lake", kind)
     lake.write("a.csv", OTHER)
     lab.put("a.csv", ONE)
-    said = "F106 lake:a.csv is already there\n  another path, or overwrite: replace (a command: --overwrite replace)\n1 file failed, in "
+    hint = "another path, or overwrite: replace (a command: --overwrite replace)"
+    said = f"F106 lake:a.csv is already there\n  {hint}\n1 file failed, in "
     for command in ("cp", "mv"):
         ended = lab.run(command, "a.csv", "lake:a.csv")
         assert (ended.code, ended.out, ended.err[: len(said)]) == (1, "", said)

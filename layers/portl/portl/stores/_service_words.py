@@ -39,8 +39,6 @@ _STATUS = re.compile(r"status code: (40[13])|\((40[13])\)")
 _UNRESOLVED = re.compile(
     r"dns error|failed to lookup|name or service not known|nodename nor servname|failed to resolve", re.IGNORECASE
 )
-    r"dns error|failed to lookup|name or service not known|nodename nor servname|failed to resolve", re.IGNORECASE
-)
 _CLOSED = re.compile(r"connection refused", re.IGNORECASE)
 _METADATA = "169.254.169.254"
 """Where a machine of AWS or Azure tells its own credentials: asked when there are no others."""
