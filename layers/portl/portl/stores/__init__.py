@@ -167,7 +167,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_same_file": "same_file",
             "_saying": "said_of",
             "_sftp": "SftpDriver",
-            "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields",
+            "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields wrong_value",
             "_store": "Store",
             "_transfer": "Verify transfer",
             "_upload_download": "download upload",
