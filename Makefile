@@ -6,7 +6,7 @@ BIN := .venv/bin
 BYTECODE = @$(BIN)/python -m compileall -q cli layers functions
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-pull test test-long test-random lint types prove chaos bench-stores build docs format clean
+.PHONY: help setup setup-dev demo demo-pull test test-long test-random check-sam lint types prove chaos bench-stores build docs format clean
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,12 +35,13 @@ demo: .venv/installed  ## Run Flow A on the embedded PostgreSQL
 demo-pull: .venv/installed  ## Run Flow B on the embedded PostgreSQL
 	$(BIN)/portl run statemachines/resource_pull/job.yaml --param batch_id=2026-11 --demo
 
-lint: .venv/installed-dev  ## Style, imports' direction, generated files
+lint: .venv/installed-dev  ## Style, imports' direction, generated files, the security of workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/portl build --check
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/zizmor --offline --quiet .github
 
 types: .venv/installed-dev  ## Strict types
 	$(BIN)/mypy
@@ -59,6 +60,24 @@ prove: .venv/installed-dev  ## Kill workers at every effect of both flows, and c
 
 chaos: .venv/installed-dev  ## Flow A while the database, workers and calls fail at random; RECORDS=20000 SEED=
 	PORTL_CHAOS_RECORDS=$(or $(RECORDS),20000) PORTL_CHAOS_SEED=$(SEED) $(BIN)/pytest -s -m chaos tests/chaos
+
+# Lambda's Python: on the path, or one of pyenv's that is not switched on.
+PYTHON313 ?= $(shell for each in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
+	$$each -c '' 2>/dev/null && command -v $$each && break; done)
+
+.cache/sam/installed: tests/bundle/requirements.txt
+	"$(PYTHON)" -m venv .cache/sam
+	.cache/sam/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/bundle/requirements.txt
+	@touch $@
+
+# What Lambda's runtime brings: its client, and boto3.
+.cache/lambda/installed: tests/bundle/runtime.txt
+	@if [ -n "$(PYTHON313)" ]; then "$(PYTHON313)" -m venv .cache/lambda && \
+		.cache/lambda/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/bundle/runtime.txt && \
+		touch $@; fi
+
+check-sam: .venv/installed-dev .cache/sam/installed .cache/lambda/installed  ## The template and the layers under SAM's own tools
+	$(BIN)/pytest -m sam tests/bundle
 
 .cache/bench/installed: bench/requirements.txt pyproject.toml
 	"$(PYTHON)" -m venv .cache/bench

@@ -30,6 +30,13 @@ def _s3_portl(told: TOLD) -> Calls:
     return lambda path, data: store.write(path, data, overwrite=True), store.read
 
 
+def _s3_portl_by_address(_: TOLD) -> Calls:
+    from portl.stores import open_store
+
+    store = open_store("s3://bench")
+    return lambda path, data: store.write(path, data, overwrite=True), store.read
+
+
 def _s3_remote_store(told: TOLD) -> Calls:
     import remote_store
     from remote_store.backends._s3 import S3Backend
@@ -103,7 +110,13 @@ def _s3(told: TOLD) -> dict[str, Any]:
     return {"type": "s3", "bucket": "bench", "endpoint": told["s3"], **keys}
 
 
-S3 = {"portl": _s3_portl, "remote-store": _s3_remote_store, "s3fs": _s3_s3fs, "boto3": _s3_boto3}
+S3 = {
+    "portl": _s3_portl,
+    "portl by address": _s3_portl_by_address,
+    "remote-store": _s3_remote_store,
+    "s3fs": _s3_s3fs,
+    "boto3": _s3_boto3,
+}
 SFTP = {
     "portl": _sftp_portl,
     "remote-store": _sftp_remote_store,
@@ -128,7 +141,9 @@ def small(side: str, told: TOLD) -> Callable[[], None]:
 
 
 def cold(side: str, told: TOLD) -> Callable[[], None]:
-    """Imports, opens and reads one object, in a process that has done nothing before."""
+    """Imports, opens and reads one object, in a process that has done nothing before; the environment has the keys too."""
+    given = {"ACCESS_KEY_ID": told["user"], "SECRET_ACCESS_KEY": told["password"], "REGION": "us-east-1"}
+    os.environ.update({f"AWS_{name}": value for name, value in {**given, "ENDPOINT_URL": told["s3"]}.items()})
 
     def task() -> None:
         _, get = S3[side](told)

@@ -11,7 +11,7 @@ import pytest
 
 from flows.support import portl
 from portl.connections import CONNECTION_TYPES
-from portl.jobs import parse_job
+from portl.jobs import load_stores, parse_job
 from portl.steps import NAMES, STEP_TYPES
 from portl_cli.main import COMMANDS
 
@@ -27,6 +27,16 @@ BLOCKS = [
 def test_every_job_in_the_documents_is_right(file: str, number: int, text: str) -> None:
     job, findings = parse_job(text.encode(), f"{file}#{number}", STEP_TYPES, CONNECTION_TYPES)
     assert (findings, job is not None) == ([], True)
+
+
+def test_the_stores_files_in_the_documents_are_right(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yml\n(.*?)```", (ROOT / "docs" / "jobs.md").read_text("utf-8"), re.DOTALL)
+    file = tmp_path / "stores.yaml"
+    for text in blocks:
+        file.write_text(text, "utf-8")
+        declared = load_stores(file)
+        assert {name for stores in declared.profiles.values() for name in stores} <= declared.connections.keys()
+    assert len(blocks) == 1
 
 
 def test_the_readme_names_every_command_and_the_documents_every_step_type() -> None:

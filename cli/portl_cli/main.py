@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -14,8 +15,10 @@ from portl_cli.exit_codes import ENVIRONMENT_WRONG, FAILED, INTERRUPTED, JOB_WRO
 COMMANDS = {
     "build": "Compile every job and write what deployment needs.",
     "check": "Say what is wrong with a job, and where.",
+    "doctor": "Look at what jobs need on this machine, and say how to mend it.",
     "graph": "Draw a job's state machine, as Mermaid or SVG.",
     "init": "Write a new job that runs.",
+    "migrate": "Write a job of the older form as steps.",
     "outbox": "Deliver what a job put into its outbox, list it, retry or discard it.",
     "plan": "Show the SQL and the requests of a run, and do nothing.",
     "prove": "Crash a job at every effect and compare what it leaves.",
@@ -25,6 +28,9 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a job, for editors.",
     "store": "List, copy, move, remove and check files in stores.",
 }
+
+_OF_THE_ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+"""What the disk of this machine says when it is full, or not the user's."""
 
 
 class _Lazy(click.Group):
@@ -84,6 +90,10 @@ def _report(problem: Exception) -> int:
         code = JOB_WRONG
     elif isinstance(problem, PortlError):
         lines = [f"{problem.code} {problem.message}", *([f"  {problem.hint}"] if problem.hint else [])]
+        code = ENVIRONMENT_WRONG
+    elif isinstance(problem, OSError) and problem.errno in _OF_THE_ENVIRONMENT:
+        where = problem.filename or "what Portl keeps beside the job (.portl, or PORTL_RUNS)"
+        lines = [f"{where} cannot be written or read: {problem.strerror}"]
         code = ENVIRONMENT_WRONG
     else:
         lines = [*traceback.format_exception(problem), "this is a fault of Portl: please report it"]

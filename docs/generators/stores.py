@@ -97,6 +97,10 @@ PROMISES = (
         needs="if_match",
     ),
     Promise(
+        "P2 A file is removed only while it has an ETag: a move takes away what was copied, and nothing else",
+        ("a_file_is_removed_on_condition_of_an_etag_only_while_it_has_it",),
+    ),
+    Promise(
         "P3 A read is one content from end to end, or `Changed`; it may be pinned to an ETag",
         ("a_reader_sees_one_content_or_is_told_that_it_changed", "a_read_pinned_to_an_etag_refuses_another_content"),
         own={"local": ("local::a_file_that_is_changed_in_place_while_it_is_read_is_told",)},

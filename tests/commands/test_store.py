@@ -11,7 +11,7 @@ import pytest
 
 from commands.stores_lab import KINDS, Lab, contents
 from flows.support import START, Ended, environment
-from portl.stores import ExactKey
+from portl.stores import ExactKey, Store
 
 ONE, OTHER = b"code,name\n1,bolt\n", b"code,name\n2,nut\n"
 ODD = ("~", "ab:c.csv", "a[1]*.csv", "-r", "Zürich ü.csv", "%41 b.csv")
@@ -91,15 +91,33 @@ def test_what_fits_a_pattern_keeps_the_place_it_has_below_its_plain_folder(lab: 
     assert {path for path in contents(lake) if path.startswith("again")} == {"again/01/a.csv", "again/02/a.csv"}
 
 
-def test_a_bucket_is_named_without_being_declared(lab: Lab) -> None:
+def bucket_of(lab: Lab) -> tuple[Store, str]:
+    """A bucket that the environment has the keys of."""
     lake = lab.add("lake", "s3")
-    bucket = lab.declared["lake"]["bucket"]
     lab.variables |= {
         "AWS_ENDPOINT_URL_S3": str(lab.declared["lake"]["endpoint"]),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": "us-east-1",
     }
+    return lake, str(lab.declared["lake"]["bucket"])
+
+
+def test_a_key_that_is_no_path_is_copied_moved_and_removed_by_its_address(lab: Lab) -> None:
+    lake, bucket = bucket_of(lab)
+    lab.put("in.csv", ONE)
+    assert lab.run("cp", "in.csv", f"s3://{bucket}/a//b").code == 0
+    assert lab.run("cp", f"s3://{bucket}/a//b", "out.csv").code == 0
+    assert lab.run("cat", f"s3://{bucket}/a//b").out.encode() == ONE
+    assert lab.run("mv", f"s3://{bucket}/a//b", f"s3://{bucket}//c").code == 0
+    assert lab.run("ls", f"s3://{bucket}", "--recursive").out == f"s3://{bucket}//c\n"
+    assert contents(lake) == {"/c": ONE}
+    assert lab.run("rm", f"s3://{bucket}//c").code == 0
+    assert (contents(lake), lab.tree(".")["out.csv"]) == ({}, ONE)
+
+
+def test_a_bucket_is_named_without_being_declared(lab: Lab) -> None:
+    lake, bucket = bucket_of(lab)
     lab.put("in.csv", ONE)
     assert lab.run("cp", "in.csv", f"s3://{bucket}").out == f"copied in.csv to s3://{bucket}/in.csv (17 bytes)\n"
     assert lab.run("ls", f"s3://{bucket}/").out == f"s3://{bucket}/in.csv\n"

@@ -108,6 +108,6 @@ def test_a_source_that_changes_while_it_is_moved_is_kept() -> None:
         if told.files:
             one.write("a.csv", b"new", overwrite=True)
 
-    with pytest.raises(Changed, match=r"one:a\.csv has changed while it was moved"):
+    with pytest.raises(Changed, match=r"one:a\.csv has changed since it was looked at"):
         carry(How(move=True), task, change)
     assert (one.read("a.csv"), two.read("a.csv")) == (b"new", b"old")

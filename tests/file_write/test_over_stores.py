@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from file_write.support import by_reference, content, files, write
+from file_write.support import by_reference, content, files, memory, write
 from portl.errors import AlreadyExists, IsFolder, MappingError, RunError, StepError, StoreError
 from portl.stores import Store
 from stores.backends import BACKENDS
@@ -117,6 +117,20 @@ def test_no_manifest_speaks_of_files_that_are_being_replaced(store: Store) -> No
     assert "p/manifest.json" not in files(store)
     write(store, FIVE, overwrite="if_different", **PAGES)
     assert json.loads(store.read("p/manifest.json"))["records"] == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "manifest", "said"),
+    [
+        ("out:o-{{ part[:2] }}", "out:m.json", "part 1 and part 2 would both become out:o-00"),
+        ("out:{{ part }}", "out:00002", "the manifest and part 2 would both become out:00002"),
+    ],
+)
+def test_a_part_never_takes_the_place_of_another_or_of_the_manifest(path: str, manifest: str, said: str) -> None:
+    store = memory()
+    with pytest.raises(RunError, match=f"^R172 {said}$"):
+        write(store, FIVE, path=path, overwrite="replace", parts={"records": 1, "manifest": manifest})
+    assert [*store.list("")] == []
 
 
 def test_a_manifest_of_the_same_files_stays_when_nothing_changes(store: Store) -> None:

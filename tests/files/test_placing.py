@@ -213,6 +213,16 @@ def test_files_that_would_become_one_are_refused_before_anything_is_copied() -> 
     assert world.contents()["dst"] == {}
 
 
+def test_files_that_would_take_the_place_of_one_another_are_refused_before_anything_is_moved() -> None:
+    world = World(src=MemoryDriver())
+    for name in "123":
+        world.store("src").write(name, name.encode())
+    move = CopyFiles("src:*", "", Manner("replace", moves=True), lambda file: f"src:{int(file['name']) + 1}")
+    with pytest.raises(RunError, match=r"^R172 src:1 would become src:2, which is itself to be moved$"):
+        world.do(move)
+    assert world.contents() == {"src": {"1": b"1", "2": b"2", "3": b"3"}}
+
+
 def test_the_files_behind_one_that_fails_are_begun_when_it_is_tried_again_and_none_is_done_twice() -> None:
     world = World(src=MemoryDriver(), dst=MemoryDriver())
     for name in "abcd":

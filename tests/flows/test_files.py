@@ -317,7 +317,11 @@ def test_the_address_that_was_signed_works_and_is_shown_nowhere(tmp_path: Path, 
     [url] = [each["url"] for each in listener.told]
     assert httpx.get(url).content == b"the content"
     signature = re.findall(r"X-Amz-Signature=(\w+)", url)[0]
-    kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
-    shown = [path.relative_to(tmp_path) for path in kept if signature in path.read_text("utf-8")]
-    assert [path.parts[2] for path in shown] == ["results"]
-    assert signature not in ended.out + ended.err
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(tmp_path / "project/functions")]
+    shown = [path.relative_to(tmp_path) for path in kept if signature.encode() in path.read_bytes()]
+    assert [path.parts[2] for path in shown] == ["results"], "where the steps that follow read it"
+    assert {"index.html", "history.jsonl", "log.jsonl"} <= {path.name for path in kept}
+    told = [portl(tmp_path, "runs", "show", "last", *more, "--project", str(tmp_path)) for more in ((), ("--json",))]
+    told += [portl(tmp_path, "runs", "list")]
+    assert [each.code for each in told] == [0, 0, 0], told
+    assert [each for each in (ended, *told) if signature in each.out + each.err] == []

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
-from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +23,6 @@ from portl_cli.engine import FakeHost, SystemClock, execute, load_machine, load_
 from stores.backends import s3_endpoint, s3_spec
 
 ROOT = Path(__file__).resolve().parents[2]
-MEGABYTE = 1_000_000
-LIMITS = {"portl": 30 * MEGABYTE, "files": 50 * MEGABYTE}
-"""Bytes of a layer, unzipped."""
 
 
 def pins(layer: str) -> dict[str, str]:
@@ -157,57 +151,3 @@ def test_a_function_without_the_layer_of_files_works_where_its_libraries_are_not
     command = [sys.executable, "-c", ABSENT + CALL, folder, json.dumps(ALONE[folder])]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert ended.returncode == 0, ended.stderr
-
-
-# what is built
-
-
-@dataclass(frozen=True)
-class Built:
-    """Both layers as ``sam build`` makes them for one machine; a layer's folder by its name."""
-
-    machine: str
-    folders: dict[str, Path]
-
-
-@pytest.fixture(scope="module", params=["x86_64", "aarch64"])
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    folder = tmp_path_factory.mktemp("layers")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for layer in LIMITS:
-        command = ["make", "-C", str(ROOT / "layers" / layer), f"build-{layer.capitalize()}Layer"]
-        given = [f"ARTIFACTS_DIR={folder / layer}", f"PLATFORM=manylinux2014_{request.param}"]
-        ended = subprocess.run(
-            [*command, *given], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
-        )
-        if ended.returncode and re.search(r"NewConnectionError|NameResolution|ConnectTimeout|Connection refused", ended.stderr):
-            pytest.skip("the layers' packages cannot be fetched: there is no network")
-        assert ended.returncode == 0, ended.stderr
-    return Built(request.param, {layer: folder / layer / "python" for layer in LIMITS})
-
-
-@pytest.mark.long
-def test_the_layers_are_built_within_their_sizes_and_for_lambdas_python(built: Built) -> None:
-    sizes = {layer: sum(file.stat().st_size for file in folder.rglob("*")) for layer, folder in built.folders.items()}
-    assert {layer for layer, size in sizes.items() if size > LIMITS[layer]} == set(), sizes
-    assert (built.folders["files"] / "obstore").is_dir()
-    assert (built.folders["portl"] / "portl" / "stores" / "__init__.py").is_file()
-    tags = {file.name.split(".")[1] for folder in built.folders.values() for file in folder.rglob("*.so")}
-    assert tags == {f"cpython-313-{built.machine}-linux-gnu", "abi3"}, "extensions are for Lambda's Python and machine only"
-
-
-@pytest.mark.long
-def test_what_is_in_both_layers_is_one_version_and_all_of_it_suits_boto3(built: Built) -> None:
-    """The layers stand before the runtime's own packages on the path, so boto3 finds theirs first."""
-    found = {layer: versions(folder) for layer, folder in built.folders.items()}
-    shared = found["portl"].keys() & found["files"].keys()
-    assert {name: found["portl"][name] for name in shared} == {name: found["files"][name] for name in shared}
-    carried = found["portl"] | found["files"]
-    for package in ("boto3", "botocore", "s3transfer"):
-        for name, requirement in wanted(requires(package) or []).items():
-            assert name not in carried or requirement.specifier.contains(carried[name]), (package, requirement, carried[name])
-    assert "python-dateutil" in carried, "or the pin that suits boto3 is not needed any more"
-
-
-def versions(folder: Path) -> dict[str, str]:
-    return {canonicalize_name(each.metadata["Name"]): each.version for each in distributions(path=[str(folder)])}

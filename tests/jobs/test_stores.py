@@ -208,3 +208,9 @@ def test_a_variable_that_does_not_fit_is_told_without_its_value(monkeypatch):
         connections.spec("partner")
     assert (caught.value.code, "port: input should be a valid integer" in str(caught.value)) == ("V104", True)
     assert "canary" not in f"{caught.value} {caught.value.__cause__} {caught.value.hint}"
+
+
+def test_a_store_of_one_letter_is_refused_since_its_addresses_would_be_files_of_this_machine():
+    declared = "connections:\n  b: {type: local, root: in}\n  p: {type: postgres, url: '${env:PG_URL}'}\n"
+    said = '"b" is no name of a store: b:path would be a drive, and a file of this machine; a longer name'
+    assert told(HEAD + declared + READ % "b:in.csv") == [f"job.yaml:5:3 J007 {said}"]

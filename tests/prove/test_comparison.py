@@ -92,3 +92,26 @@ def test_keys_that_are_new_in_every_run_are_left_out_and_a_request_sent_once_mor
 def test_more_rows_or_requests_are_no_matter_of_columns() -> None:
     assert left_out(state(ROW), state(ROW, {"id": 2, "code": "B"})) == ()
     assert left_out(state(calls=(call("k", 1),)), state(calls=(call("l", 1), call("m", 1)))) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "texts"),
+    [
+        ({"lake:a": "1"}, []),
+        ({}, ["lake:a: the file is missing"]),
+        ({"lake:a": "2", "lake:b": "1"}, ["lake:a: its content is another", "lake:b: the file is there and should not be"]),
+    ],
+)
+def test_files_are_compared_by_their_names_and_contents(found: dict[str, str], texts: list[str]) -> None:
+    assert told(State({}, (), {"lake:a": "1"}), State({}, (), found)) == texts
+
+
+def test_a_file_that_is_another_in_every_run_is_left_out() -> None:
+    one, other = State({}, (), {"lake:a": "1", "lake:b": "1"}), State({}, (), {"lake:a": "2", "lake:b": "1"})
+    apart = left_out(one, other)
+    assert apart == (LeftOut("lake:a", "content", "1", "2"),)
+    assert differences(one, other, apart) == []
+    assert [str(each) for each in differences(one, State({}, ()), apart)] == [
+        "lake:a: the file is missing",
+        "lake:b: the file is missing",
+    ]

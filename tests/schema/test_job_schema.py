@@ -21,6 +21,7 @@ from portl.jobs._models import Batch, Param, Retry, Transaction
 from portl.jobs._triggers import Delivery
 from portl.jobs._yaml import read_yaml
 from portl.steps import STEP_TYPES
+from portl.steps._paginate import Following, Paginate
 from portl.steps.csv_read import Dialect
 from portl.steps.file_write import Parts
 from portl.steps.outbox_enqueue import OutboxRequest
@@ -168,7 +169,20 @@ def test_the_schema_and_the_models_agree_on_every_value_of_a_job(
 MODELS = {
     **{
         model.__name__: model
-        for model in (Param, Batch, Retry, RetrySpec, Transaction, Dialect, FieldSpec, OutboxRequest, Parts, Delivery)
+        for model in (
+            Param,
+            Batch,
+            Retry,
+            RetrySpec,
+            Transaction,
+            Delivery,
+            Dialect,
+            FieldSpec,
+            Following,
+            OutboxRequest,
+            Paginate,
+            Parts,
+        )
     },
     **{model.__name__: model for model in (*STEP_TYPES.values(), *CONNECTION_TYPES.values(), *TRIGGER_TYPES.values())},
 }

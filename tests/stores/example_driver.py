@@ -82,9 +82,12 @@ class SqliteDriver:
                 folder = f"{prefix}{name}/"
                 yield Entry(folder.removesuffix("/"), "folder")
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         with self.transaction() as database:
-            database.execute("DELETE FROM files WHERE id = ?", (found(database, key).etag,))
+            there = found(database, key).etag
+            if etag not in (None, there):
+                raise errors.Changed("")
+            database.execute("DELETE FROM files WHERE id = ?", (there,))
 
     def remove_folder(self, key: str) -> None:
         """A folder is there as long as something is in it."""

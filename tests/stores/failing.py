@@ -30,6 +30,8 @@ class FailingDriver:
                 raise Unavailable("")
             answer = call(*given, **named)
             if fails:
+                if name == "get":
+                    _closed(answer[1])
                 raise Unavailable("")
             if name == "begin":
                 return _FailingUpload(answer, self)
@@ -40,11 +42,20 @@ class FailingDriver:
         return counted
 
     def _read(self, parts: Iterator[bytes]) -> Iterator[bytes]:
-        for part in parts:
-            self.made.append("read")
-            if len(self.made) == self.at:
-                raise Unavailable("")
-            yield part
+        try:
+            for part in parts:
+                self.made.append("read")
+                if len(self.made) == self.at:
+                    raise Unavailable("")
+                yield part
+        finally:
+            _closed(parts)
+
+
+def _closed(parts: Iterator[bytes]) -> None:
+    """A stream that broke lets go of what it held, so that a driver over plain files leaves none open."""
+    if hasattr(parts, "close"):
+        parts.close()
 
 
 class _FailingUpload:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portl.errors import CsvError
-from portl.stores import HEAD_BYTES, compression_of, decompressed
+from portl.stores import HEAD_BYTES, MemoryDriver, Store, compression_of, decompressed
 
 TEXT = b"code,name\n" + b"".join(b"%d,\xc3\xa9\n" % number for number in range(40_000))
 
@@ -171,6 +171,14 @@ def test_every_way_of_packing_a_zip_is_read(method: int) -> None:
 def test_a_zip_whose_file_is_not_clear_is_told_with_what_it_holds(files: Any, member: Any, message: Any) -> None:
     many = "the zip holds 22 files: " + ", ".join(f"{number}.csv" for number in range(20)) + " and 2 more"
     assert failure(zipped(files), member=member) == ("C118", message or many)
+
+
+@pytest.mark.parametrize("size", [4, 22])
+def test_a_zip_of_no_file_in_a_store_is_told_as_any_other(size: int) -> None:
+    store = Store(MemoryDriver())
+    store.write("in", zipped({})[:size])
+    with pytest.raises(CsvError, match=r"the zip holds no file|the zip is broken"):
+        decompressed(store.open("in"), "lake:in", "zip", None)
 
 
 def test_a_member_of_what_is_no_zip_is_told() -> None:

@@ -176,6 +176,30 @@ def test_a_write_on_condition_of_an_etag_is_made_only_while_it_holds(store: Stor
     assert (store.read("a"), paths(store)) == (b"second", ["a"])
 
 
+def test_a_file_is_removed_on_condition_of_an_etag_only_while_it_has_it(store: Store) -> None:
+    first = store.write("a/b", b"first").etag or store.stat("a/b").etag  # type: ignore[union-attr]
+    store.write("a/b", b"the second", overwrite=True)
+    second = store.stat("a/b").etag  # type: ignore[union-attr]
+    with pytest.raises(Changed):
+        store.delete("a/b", if_match=first)
+    assert store.read("a/b") == b"the second"
+    store.delete("a/b", if_match=second)
+    assert paths(store, recursive=True) == []
+    with pytest.raises(NotFound):
+        store.delete("a/b", if_match=second)
+    store.delete("a/b", if_match=second, missing_ok=True)
+
+
+def test_an_object_that_stands_for_an_empty_folder_is_no_file_in_it_and_goes_with_it(store: Store) -> None:
+    needs(store, "exact_keys")
+    store.write(store.exact("a/"), b"")
+    store.write("b", b"")
+    assert [(each.path, each.kind) for each in store.list()] == [("a", "folder"), ("b", "file")]
+    assert (paths(store, recursive=True), [*store.glob("**/*")]) == (["a/", "b"], [*store.glob("b")])
+    store.delete_folder("a")
+    assert paths(store, recursive=True) == ["b"]
+
+
 def test_what_a_store_cannot_do_is_refused_by_name_before_anything_is_touched(store: Store) -> None:
     asked = {
         "create": lambda: store.write("a", b""),
@@ -223,7 +247,7 @@ def test_what_a_store_tells_of_a_whole_file_is_its_hash(store: Store) -> None:
         assert value == hashlib.new(name, LARGE, usedforsecurity=False).hexdigest()
 
 
-@pytest.mark.parametrize("key", ["a//b", "c///d"])
+@pytest.mark.parametrize("key", ["a//b", "c///d", "b/", "/a", "a/b/", "//", "a%2Fb/"])
 def test_a_key_that_is_no_path_is_used_as_it_stands(store: Store, key: str) -> None:
     needs(store, "exact_keys")
     exact = store.exact(key)

@@ -73,6 +73,7 @@ FAULTS = [
     (401, PermissionDenied, False),
     (404, NotFound, False),
     (400, StoreError, False),
+    (301, ConfigError, False),
     ("reset", Unavailable, True),
     ("stall", StoreTimeout, True),
 ]
@@ -97,6 +98,24 @@ def test_each_fault_of_a_write_is_told_in_the_same_words(
     with against(NO_RETRY, timeout_s=0.5) as store, pytest.raises(expected) as caught:
         store.write("a", b"x")
     assert (type(caught.value), caught.value.retryable, len(faults.got)) == (expected, retryable, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "retryable"), [*(each for each in FAULTS if each[0] != 404), ("cut", Unavailable, True)]
+)
+def test_each_fault_of_a_list_is_told_in_the_same_words(
+    against: Any, faults: Faulty, fault: Any, expected: type[StoreError], retryable: bool
+) -> None:
+    faults.script[:] = [fault] * 9
+    with against(NO_RETRY, timeout_s=0.5) as store, pytest.raises(expected) as caught:
+        store.check()
+    assert (type(caught.value), caught.value.retryable, len(faults.asked)) == (expected, retryable, 1)
+
+
+def test_an_answer_that_is_no_list_is_told_and_no_empty_one(against: Any, faults: Faulty) -> None:
+    faults.script[:] = [200]
+    with against(NO_RETRY) as store, pytest.raises(Unavailable, match="cannot be read"):
+        store.check()
 
 
 def test_a_read_that_breaks_off_is_taken_up_at_the_byte_it_reached(against: Any, faults: Faulty) -> None:

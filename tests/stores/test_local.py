@@ -264,3 +264,13 @@ def test_a_file_whose_name_looks_like_something_else_is_found_by_an_address_that
     [found] = found_files(files.at, "*")
     with files.at(found.address).open() as stream:
         assert (found.address, stream.read()) == (f"./{name}", b"mine")
+
+
+@pytest.mark.parametrize("target", ["b", "sub/a"])
+def test_a_move_onto_another_name_of_the_file_leaves_that_name_only(tmp_path: Path, target: str) -> None:
+    store = open_store(tmp_path)
+    store.write("a", b"1")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / target).hardlink_to(tmp_path / "a")
+    store.move("a", target, overwrite=True)
+    assert [(entry.path, store.read(entry.path)) for entry in store.list(recursive=True)] == [(target, b"1")]

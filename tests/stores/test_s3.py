@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from portl.stores import (
     NO_RETRY,
@@ -25,6 +29,7 @@ from portl.stores import (
     StoreError,
     transfer,
 )
+from portl.stores._s3_calls import Signer, calls_of
 from stores.backends import s3_endpoint, s3_spec
 
 PARTS = bytes(range(256)) * (5 * 4096 * 2 + 40)
@@ -171,3 +176,81 @@ def test_a_secret_is_masked_wherever_a_store_is_shown(spec: S3Spec) -> None:
         str(caught.value.detail),
     ]
     assert [each for each in shown if "pl4nted" in each] == []
+
+
+# calls that are signed here
+
+
+@pytest.mark.parametrize("token", [None, "a token"])
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "https://s3.eu-west-1.amazonaws.com/lake?encoding-type=url&list-type=2&prefix=a%20b%2F%C3%BC%2B%7E"),
+        ("GET", "http://127.0.0.1:9000/lake?continuation-token=1%2Fa%3D&delimiter=%2F&list-type=2"),
+        ("DELETE", "http://127.0.0.1:9000/lake/a%20b/%2541/%C3%BC~//c%0A"),
+    ],
+)
+def test_a_call_is_signed_as_botocore_signs_it(method: str, url: str, token: str | None) -> None:
+    asked = AWSRequest(method=method, url=url)
+    S3SigV4Auth(Credentials("AKID", "a secret", token), "s3", "eu-west-1").add_auth(asked)
+    at = datetime.strptime(asked.context["timestamp"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    parts = urlsplit(url)
+    ours = Signer("AKID", "a secret", token, "eu-west-1").headers(method, parts.netloc, parts.path, parts.query, at)
+    theirs = {name.lower(): value for name, value in asked.headers.items()}
+    assert {name.lower(): value for name, value in ours.items()} == {"host": parts.netloc, **theirs}
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t", "AWS_REGION": "eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "environment", "expected"),
+    [
+        ({}, KEYS, ("https://s3.eu-west-1.amazonaws.com/lake", Signer("AKID", "s", "t", "eu-west-1"))),
+        ({"region": "us-east-2"}, KEYS, ("https://s3.us-east-2.amazonaws.com/lake", Signer("AKID", "s", "t", "us-east-2"))),
+        (
+            {"endpoint": "http://127.0.0.1:1/", "access_key_id": "own", "secret_access_key": "k"},
+            KEYS,
+            ("http://127.0.0.1:1/lake", Signer("own", "k", None, "eu-west-1")),
+        ),
+        ({}, {}, None),
+        ({"virtual_host": True}, KEYS, None),
+        ({}, {**KEYS, "https_proxy": "http://127.0.0.1:1"}, None),
+        ({}, {**KEYS, "AWS_CA_BUNDLE": "own.pem"}, None),
+        (
+            {"endpoint": "http://127.0.0.1:1"},
+            {**KEYS, "http_proxy": "http://proxy:1", "NO_PROXY": "localhost,127.0.0.1"},
+            ("http://127.0.0.1:1/lake", Signer("AKID", "s", "t", "eu-west-1")),
+        ),
+    ],
+)
+def test_calls_are_signed_here_only_where_the_keys_are_at_hand(
+    fields: dict[str, Any], environment: dict[str, str], expected: tuple[str, Signer] | None
+) -> None:
+    spec = S3Spec.model_validate({"bucket": "lake", **fields})
+    made = calls_of(spec, spec.endpoint, environment)
+    assert (made and (made.calls.address, made.signer)) == expected
+
+
+def test_where_the_keys_must_be_found_boto3_lists_and_removes_with_the_same_outcome(spec: S3Spec) -> None:
+    driver = S3Driver(spec)
+    driver.__dict__["_rest"] = None  # as calls_of answers then
+    with Store(driver) as store:
+        for key in [*ODD, "a/b", "z"]:
+            store.write(store.exact(key), key.encode())
+        found = [entry.path for entry in store.list(recursive=True)]
+        assert found == sorted([*ODD, "a/b", "z"], key=str.encode)
+        assert [each.path for each in store.list(recursive=True, start_after="a/b")] == [key for key in found if key > "a/b"]
+        etag = store.write("z", b"new", overwrite=True).etag
+        with pytest.raises(Changed):
+            store.delete("z", if_match='"never"')
+        store.delete("z", if_match=etag)
+        assert not store.exists("z")
+
+
+def test_a_long_list_comes_page_by_page(store: Store, spec: S3Spec, client: Any) -> None:
+    keys = sorted(f"f/{number:04}" for number in range(1_003))
+    for key in keys:
+        client.put_object(Bucket=spec.bucket, Key=key, Body=b"")
+    assert [each.path for each in store.list("f")] == keys
+    assert [each.path for each in store.list("f", start_after="f/1000")] == keys[1_001:]

@@ -36,19 +36,19 @@ def replayed_run(run_folder: Path) -> str | None:
     return kept["base"] if kept.get("origin", {}).get("picks") is not None else None
 
 
-def resume_command(job_file: Path, run: str, *, demo: bool) -> str:
-    """The command that goes on with a run that did not come to its end."""
-    return _joined("portl run", shlex.quote(str(job_file)), "--resume", run, demo=demo)
+def resume_command(job_file: Path, run: str, *, where: str = "") -> str:
+    """The command that goes on with a run that did not come to its end. ``where`` ends it, such as ``--demo``."""
+    return _joined("portl run", shlex.quote(str(job_file)), "--resume", run, where=where)
 
 
-def anew_command(job_file: Path, declared: Mapping[str, Param], params: Mapping[str, Any], *, demo: bool) -> str:
+def anew_command(job_file: Path, declared: Mapping[str, Param], params: Mapping[str, Any], *, where: str = "") -> str:
     """The command that does a job anew with the parameters of a run, those left out that are the job's defaults."""
     told = {name: value for name, value in params.items() if name in declared and value != declared[name].default}
     given = [word for name, value in told.items() for word in ("--param", shlex.quote(f"{name}={_text(value)}"))]
-    return _joined("portl run", shlex.quote(str(job_file)), *given, demo=demo)
+    return _joined("portl run", shlex.quote(str(job_file)), *given, where=where)
 
 
-def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping[str, Any], *, demo: bool) -> str:
+def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping[str, Any], *, where: str = "") -> str:
     """The command for a corrected source file, where it is other work; empty where the error leaves the file as it is.
 
     A ``run_key`` that hashes the file comes to something else then, so the run cannot be gone on with (R153).
@@ -57,7 +57,7 @@ def corrected_command(job: Job, job_file: Path, run_folder: Path, error: Mapping
     in_file = bool(place.get("file")) and (code[:1] in ("C", "M") or code in OF_A_VALUE)
     if not in_file or not hashes_files(job) or replayed_run(run_folder) is not None:
         return ""
-    return anew_command(job_file, job.params, run_file(run_folder).get("params", {}), demo=demo)
+    return anew_command(job_file, job.params, run_file(run_folder).get("params", {}), where=where)
 
 
 def hashes_files(job: Job) -> bool:
@@ -65,15 +65,15 @@ def hashes_files(job: Job) -> bool:
     return "checksum" in (job.run_key or "")
 
 
-def all_failed_command(run_folder: Path, *, demo: bool) -> str:
+def all_failed_command(run_folder: Path, *, where: str = "") -> str:
     """The command that does every record again that a run, or the run that it replays, has kept aside."""
     run = replayed_run(run_folder) or run_folder.name
-    return _joined("portl runs replay", run, "--all-failed", demo=demo)
+    return _joined("portl runs replay", run, "--all-failed", where=where)
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _joined(*words: str, demo: bool) -> str:
-    return " ".join([*words, *(["--demo"] if demo else [])])
+def _joined(*words: str, where: str) -> str:
+    return " ".join([*words, *([where] if where else [])])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from portl.connections import secret_variable, variables
 from portl.jobs import Job, is_store
@@ -26,7 +27,7 @@ def demo_stores(project: Project, job: Job, job_folder: Path, *, make: bool) -> 
         root = project.root / ".portl" / "stores" / job_folder.resolve().name / name
         sample = job_folder / SAMPLE_FILES / name
         if make and not root.is_dir():
-            _begin(root, sample)
+            begin(root, sample)
         put |= {f"{prefix_of(name)}TYPE": "local", f"{prefix_of(name)}ROOT": str(root if root.is_dir() else sample)}
     os.environ.update(put)
     try:
@@ -45,8 +46,17 @@ def _unset(job: Job) -> Iterator[str]:
                 yield name
 
 
-def _begin(root: Path, sample: Path) -> None:
-    if sample.is_dir():
-        shutil.copytree(sample, root)
-    else:
-        root.mkdir(parents=True)
+def begin(root: Path, sample: Path) -> None:
+    """Makes the folder with what is in the sample, whole or not at all: half of it would be taken for all, ever after."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as name:
+        made = Path(name) / root.name
+        if sample.is_dir():
+            shutil.copytree(sample, made)
+        else:
+            made.mkdir()
+        try:
+            made.rename(root)
+        except OSError:
+            if not root.is_dir():  # else another process was quicker
+                raise

@@ -1,4 +1,4 @@
-"""The block of ``template.yaml`` that ``portl build`` writes: for every job a state machine, its rights, what starts it."""
+"""The block of ``template.yaml`` that ``portl build`` writes: each job's machine, what starts it, and what functions need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from portl.errors import SetupError
 from portl_cli.bundle import BEGIN, END
-from portl_cli.compile import Compiled
+from portl_cli.commands._rights import function_rights, machine_policies
+from portl_cli.commands._watched import machine_alarm, machine_logs, machine_switches
+from portl_cli.compile import Compiled, rights
 from portl_cli.compile.cloudformation import resource_text
 from portl_cli.compile.triggers import machine_id, resources, shared_resources
 
@@ -23,8 +25,9 @@ def with_block(template: str, jobs: Sequence[Compiled]) -> str:
     if not begin or not end:
         hint = f"put these two lines under Resources:\n{BEGIN}{END}"
         raise SetupError("template.yaml has no block for portl build", code="V122", hint=hint)
+    needed = "".join(f"{line}\n" for name, own in rights(jobs).items() for line in function_rights(name, own))
     shared = _texts(shared_resources([each.job for each in jobs]))
-    return before + begin + "".join(map(_job, jobs)) + shared + end + after
+    return before + begin + "".join(map(_job, jobs)) + needed + shared + end + after
 
 
 def _job(compiled: Compiled) -> str:
@@ -47,22 +50,8 @@ def _lines(compiled: Compiled, name: str, logical: str) -> Iterator[str]:
     yield "      DefinitionSubstitutions:"
     for function in compiled.functions:
         yield f"        {function}Arn: !GetAtt {function}.Arn"
-    yield "      Policies:"
-    for function in compiled.functions:
-        yield f"        - LambdaInvokePolicy: {{FunctionName: !Ref {function}}}"
-    if any(state["Type"] == "Map" for state in compiled.definition["States"].values()):
-        yield from _map_rights(name)
+    yield from machine_switches(logical)
+    yield from machine_policies(compiled, name)
     yield ""
-
-
-def _map_rights(name: str) -> Iterator[str]:
-    """A Distributed Map starts, follows and redrives its children. https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html."""
-    arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-    yield "        - Version: '2012-10-17'"
-    yield "          Statement:"
-    yield "            - Effect: Allow"
-    yield "              Action: states:StartExecution"
-    yield f'              Resource: !Sub "{arn}:stateMachine:${{AWS::StackName}}-{name}"'
-    yield "            - Effect: Allow"
-    yield "              Action: [states:DescribeExecution, states:StopExecution, states:RedriveExecution]"
-    yield f'              Resource: !Sub "{arn}:execution:${{AWS::StackName}}-{name}/*"'
+    yield from machine_logs(name, logical)
+    yield from machine_alarm(name, logical)

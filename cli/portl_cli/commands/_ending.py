@@ -46,6 +46,11 @@ def keep_broken(job: Job, job_file: Path, run_folder: Path, watched: Watch, prob
     _keep(told, watched.course, "ABORTED", [text, consequence(told)], None)
 
 
+def keep_left(told: Told, course: Course, lines: list[str]) -> None:
+    """Keeps what is known of a run that nobody follows any more and that goes on."""
+    _keep(told, course, "RUNNING", lines, None)
+
+
 def _keep(told: Told, course: Course, status: str, lines: list[str], failure: dict[str, Any] | None) -> None:
     document = {
         "run": told.run_folder.name,
@@ -160,7 +165,7 @@ def whole_run(folder: Path) -> dict[str, Any]:
         return found
     outcome, course = read_outcome(folder), Course.read(folder / HISTORY)
     found |= {**_times(course), "records": outcome.total("read"), "transitions": course.transitions}
-    found["replay"] = all_failed_command(folder, demo=False)
+    found["replay"] = all_failed_command(folder)
     found |= {"steps": {step: dict(counts) for step, counts in outcome.by_step.items()}}
     found["lines"] = [
         "killed: it could not say how it ended; what was open is rolled back",

@@ -215,5 +215,6 @@ def tell_not_begun(who: Awoken, begun: Begun, root: Path, *, as_json: bool, demo
         click.echo(redact(line))
     if run["status"] in ("SUCCEEDED", "RUNNING"):
         return DONE
-    display.say(f"  go on   {resume_command(who.file, begun.run, demo=demo)}")
+    command = resume_command(who.file, begun.run, where="--demo" if demo else "")
+    display.say(f"  go on   {command}")
     return FAILED

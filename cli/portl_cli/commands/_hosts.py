@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,7 +56,7 @@ def modules(job: Job) -> Iterator[str]:
 
 def keeper(file: Path) -> Callable[[str], None]:
     def keep(line: str) -> None:
-        with file.open("a", encoding="utf-8") as stream:
+        with suppress(OSError), file.open("a", encoding="utf-8") as stream:  # a full disk: who prints must not wait for ever
             stream.write(redact(line) + "\n")
 
     return keep

@@ -55,6 +55,13 @@ class Told:
     """The command that goes on with it, should it not have come to its end."""
     demo: bool = False
     """Whether what was unset was served, as ``--demo`` does."""
+    on: str = ""
+    """How a run was told to be on AWS; empty for one of this machine."""
+
+    @property
+    def where(self) -> str:
+        """What ends a command that goes on with it."""
+        return self.on or ("--demo" if self.demo else "")
 
 
 def base_of(run_folder: Path) -> str | None:
@@ -71,7 +78,7 @@ def _kept(file: Path) -> dict[str, Any]:
 
 def records_read(job: Job, outcome: Outcome) -> int:
     """Records read, those that an earlier run had read among them."""
-    others = {step.id for step in walk_steps(job.steps) if not step.shape.lists or step.batch is not None}
+    others = {step.id for step in walk_steps(job.steps) if not step.result_shape.lists or step.batch is not None}
     reused = sum(counts[REUSED] for step_id, counts in outcome.by_step.items() if step_id not in others)
     return outcome.total("read") + reused
 

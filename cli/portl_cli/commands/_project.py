@@ -12,8 +12,10 @@ from portl.errors import JobError, SetupError
 from portl.jobs import NO_STORES_FILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl_cli.bundle import bundle
+from portl_cli.commands._older import older_job
 from portl_cli.compile import Compiled, compile_job
 from portl_cli.engine import Function, MachineError, Template, check, load_template
+from portl_cli.legacy import is_old_form, read_old_job
 
 TEMPLATE = "template.yaml"
 JOBS = "statemachines"
@@ -100,6 +102,9 @@ def read_job(path: Path) -> Job:
     """
     file = job_file(path)
     stores = stores_around(file)
+    if is_old_form(file):
+        older = older_job(read_old_job(file, functions=functions_around(file), stores=stores))
+        return with_profile(older, stores, os.environ.get(PROFILE))
     job = load_job(file, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(file), stores=stores)
     return with_profile(job, stores, os.environ.get(PROFILE))
 

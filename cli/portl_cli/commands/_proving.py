@@ -1,4 +1,4 @@
-"""The surroundings of a proof: a database and a peer of its own for every connection, whatever the environment names."""
+"""The surroundings of a proof: a database, peer or folder of its own for every connection, whatever the environment names."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 
 from portl.connections import parse_target, resolve, secret_variable, variables
 from portl.errors import SetupError
-from portl.jobs import DATABASES, Job
+from portl.jobs import DATABASES, Job, is_store, walk_steps
 from portl.runs import keep_specs
-from portl.stores import open_store
+from portl.stores import open_store, prefix_of
 from portl_cli.commands._functions import job_hook, job_specs
 from portl_cli.commands._hosts import keeper, modules
-from portl_cli.commands._project import SCHEMA, Project
+from portl_cli.commands._project import SAMPLE_FILES, SCHEMA, Project
 from portl_cli.commands._surroundings import apply_sample_rows, apply_schema, missing
 from portl_cli.compile import compile_job
 from portl_cli.embedded import start_peer, start_postgres
 from portl_cli.engine import Hook, WorkerHost, load_machine
-from portl_cli.prove import ARMED, Heard, ProofDatabase, Stage
+from portl_cli.prove import ARMED, Heard, ProofDatabase, ProofFolder, Stage
 
 MADE_UP = "made-up"
 """What every other variable and secret of the job holds during a proof."""
@@ -35,7 +35,7 @@ def proof_stage(project: Project, job: Job, job_folder: Path, params: Mapping[st
     """Starts what the job needs and answers where it can be run; all of it goes in the end.
 
     Raises:
-        SetupError: V110, V111, V112, V12x; V140, a connection calls a function on AWS.
+        SetupError: V110, V111, V112, V12x; V140, a connection calls a function on AWS; V143, a step names a bucket itself.
         MissingVariable: V101, a variable that names a function is not set.
     """
     with ExitStack() as stack:
@@ -44,10 +44,18 @@ def proof_stage(project: Project, job: Job, job_folder: Path, params: Mapping[st
         peer = None
         if any(spec["type"] == "http" for spec in job.connections.values()):
             peer = stack.enter_context(start_peer(folder / "peer.jsonl"))
-        own = job.model_copy(update={"connections": {name: _own(name, spec) for name, spec in job.connections.items()}})
+        stores = {
+            name: ProofFolder(folder / "stores" / name, job_folder / SAMPLE_FILES / name)
+            for name, spec in job.connections.items()
+            if is_store(spec)
+        }
+        places = {name: {"type": "local", "root": str(store.root)} for name, store in stores.items()}
+        connections = {name: places.get(name) or _own(name, spec) for name, spec in job.connections.items()}
+        own = job.model_copy(update={"connections": connections})
         _demand_local(own)
         urls = {name: database.url for name, database in databases.items()}
-        stack.enter_context(_environment(_variables(job, own, urls, peer.url if peer else "", folder)))
+        told = {f"{prefix_of(name)}{field.upper()}": value for name, place in places.items() for field, value in place.items()}
+        stack.enter_context(_environment({**_variables(job, own, urls, peer.url if peer else "", folder), **told}))
         if databases and (job_folder / SCHEMA).is_file():
             apply_schema(own, job_folder)
             apply_sample_rows(own, job_folder)
@@ -59,7 +67,7 @@ def proof_stage(project: Project, job: Job, job_folder: Path, params: Mapping[st
         machine = load_machine(found.definition, substitutions=substitutions, name=job.job)
         heard = Heard()
         host = stack.enter_context(_host(project, own, job_folder, folder, heard))
-        yield Stage(machine, params, host, heard, databases, peer, folder, _called(project, own))
+        yield Stage(machine, params, host, heard, databases, peer, folder, _called(project, own), stores)
 
 
 def _host(project: Project, job: Job, job_folder: Path, folder: Path, heard: Heard) -> WorkerHost:
@@ -114,6 +122,11 @@ def _demand_local(job: Job) -> None:
         if spec["type"] == "lambda" and parse_target(resolve(spec["function"])).kind == "arn":
             hint = "let it name a folder of functions/, or file.py:function, for the proof: the name may be an ${env:…}"
             raise SetupError(f"{name} calls a function on AWS, and a proof stays here", code="V140", hint=hint)
+    for step in walk_steps(job.steps):
+        for address in step.addresses():
+            if address.startswith("s3://"):
+                hint = "declare the bucket under connections and write name:path: a proof puts a folder in its place"
+                raise SetupError(f"{step.id} touches {address}, and a proof stays here", code="V143", hint=hint)
 
 
 def _variables(job: Job, own: Job, databases: Mapping[str, str], peer: str, folder: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from portl.runs import REPLAY, RunFolder, read_base
 from portl.stores import open_store
 from portl.values import redact
 from portl_cli.commands._again import Refused, replayed_run
+from portl_cli.commands._aws_mark import refuse_on_aws
 from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._letters import letters_of
@@ -55,6 +56,7 @@ def replay_of(root: Path, job: Job, run: str, step: str, records: Sequence[int])
         click.UsageError: there is no such step.
         Refused: there is no such record, the step goes over no list, or the run cannot be replayed.
     """
+    refuse_on_aws(root / run, "its records are there; docs/runs.md says how an execution does them again")
     refuse_running(root, run)
     folder = RunFolder(open_store(str(root)), run)
     try:

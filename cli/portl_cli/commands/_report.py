@@ -73,9 +73,11 @@ def dead_letters(told: Told) -> Iterator[str]:
         count = sum(letters.values())
         steps = ", ".join(f"{step} ({number:,})" if len(letters) > 1 else step for step, number in letters.items())
         yield f"  {count:,} record{'' if count == 1 else 's'} failed: dead letters of {steps}"
-        commands = f"portl runs show {told.run_folder.name} --failed", replay_command(told)
+        commands = {f"portl runs show {told.run_folder.name} --failed": "lists them"}
+        if not told.on:  # what a replay needs of a run on AWS is not on this machine
+            commands[replay_command(told)] = "does them again"
         width = max(map(len, commands))
-        for command, what in zip(commands, ("lists them", "does them again"), strict=True):
+        for command, what in commands.items():
             yield f"    {command:<{width}}  {what}"
 
 
@@ -84,7 +86,7 @@ def replay_command(told: Told) -> str:
     base = replayed_run(told.run_folder)
     if base is not None and not count_letters(told.run_folder.parent / base):
         return told.again
-    return all_failed_command(told.run_folder, demo=told.demo)
+    return all_failed_command(told.run_folder, where=told.where)
 
 
 def _received(told: Told) -> Iterator[str]:
@@ -126,7 +128,7 @@ def _ways_on(told: Told) -> Iterator[str]:
 
 def _corrected(told: Told) -> str:
     error = first_error(told.run_folder) if told.ended.status != "ABORTED" else None
-    return corrected_command(told.job, told.job_file, told.run_folder, error, demo=told.demo) if error and told.again else ""
+    return corrected_command(told.job, told.job_file, told.run_folder, error, where=told.where) if error and told.again else ""
 
 
 def failure_document(told: Told) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ import click
 from portl.errors import RunError
 from portl.jobs import Job, closest, key_stores
 from portl.runs import RESUME, RunFolder, base_params, check_key, read_base
-from portl.stores import open_store
+from portl.stores import Store, open_store
 from portl.values import redact
 from portl_cli.commands._again import Refused, anew_command, replayed_run
+from portl_cli.commands._aws_mark import refuse_on_aws, was_on_aws
 from portl_cli.commands._ending import find_run, kept_runs
 from portl_cli.commands._params import param_texts
 from portl_cli.compile import tasks_in_order
@@ -29,28 +30,58 @@ def resumed_input(
         click.UsageError: there is no such run or step.
         Refused: it is still running, or going on from it would be other work.
     """
-    mark: dict[str, Any] = {"run": _base(root, job, resume), **_from(job, from_step)}
+    run = _base(root, job, resume)
+    mark = resume_mark(job, run, from_step)
+    refuse_running(root, run)
     given = param_texts(texts)
-    refuse_running(root, mark["run"])
+    check_going_on(open_store(str(root)), job, job_file, mark, given, where="--demo" if demo else "")
+    return {**given, RESUME: mark}
+
+
+def resume_mark(job: Job, run: str, from_step: str | None) -> dict[str, Any]:
+    """What stands under RESUME in the input of an execution that goes on from ``run``. Raises click.UsageError."""
+    return {"run": run, **_from(job, from_step)}
+
+
+def check_going_on(
+    runs: Store,
+    job: Job,
+    job_file: Path,
+    mark: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    where: str,
+    check: Callable[..., None] = check_key,
+) -> None:
+    """Looks whether the job can go on from the run of ``mark``. ``where`` ends the command that begins anew.
+
+    Raises:
+        Refused: there is no such run, or going on from it would be other work.
+    """
     params: dict[str, Any] = {}
     try:
-        base = read_base(RunFolder(open_store(str(root)), ""), mark["run"], job.job)
+        base = read_base(RunFolder(runs, ""), mark["run"], job.job)
         params = base_params(job.params, given, base, mark["run"])
-        check_key({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
+        check({"run_key": job.run_key, "stores": key_stores(job)}, params, base, mark["run"])
     except RunError as problem:
-        anew = anew_command(job_file, job.params, params, demo=demo) if problem.code == "R153" else ""
+        anew = anew_command(job_file, job.params, params, where=where) if problem.code == "R153" else ""
         raise Refused(redact(f"{problem}; {problem.hint}" + (f"\n  {anew}" if anew else ""))) from None
-    return {**given, RESUME: mark}
 
 
 def _base(root: Path, job: Job, resume: str | None) -> str:
     if resume is not None:
-        return find_run(root, resume)
+        found = find_run(root, resume)
+        refuse_on_aws(root / found, f"--resume {found} --on aws goes on with it there")
+        return found
     ended = (run for run in kept_runs(root) if run["job"] == job.job and run["status"] not in ("RUNNING", "NOT_STARTED"))
-    run = next((run for run in ended if replayed_run(root / run["run"]) is None), None)
+    run = next((run for run in ended if _goes_on(root / run["run"])), None)
     if run is None:
         raise Refused(f"--from goes on from the newest run of {job.job}, and there is none; run the job once without it")
     return str(run["run"])
+
+
+def _goes_on(folder: Path) -> bool:
+    return replayed_run(folder) is None and was_on_aws(folder) is None
 
 
 def _from(job: Job, step: str | None) -> dict[str, list[str]]:

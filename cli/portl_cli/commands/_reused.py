@@ -25,7 +25,7 @@ def reused_lines(told: Told) -> Iterator[str]:
     taken = ", ".join(f"{step} {count:,}" for step, count in reused.items()) or "nothing"
     yield f"  reused of {base}: {taken}; done: {', '.join(done) or 'nothing'}"
     if found["aside_before"] and replayed_run(told.run_folder) is None:
-        command = all_failed_command(told.run_folder, demo=told.demo)
+        command = all_failed_command(told.run_folder, where=told.where)
         yield f"  {found['aside_before']:,} kept aside before, not tried again: {command}"
 
 

@@ -11,12 +11,13 @@ import click
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, PortlError
-from portl.jobs import NO_STORES_FILE, Diagnostic, check_file, check_stores, with_profile
+from portl.jobs import NO_STORES_FILE, Diagnostic, Job, StoresFile, check_file, check_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl.values import redact
 from portl_cli.commands._findings import WRITERS, Checked, Look, page, text_lines
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import PROFILE, compiled_in, find_project, functions_around, stores_file
+from portl_cli.legacy import is_old_form, read_old_job
 
 WRONG = 2
 """The exit code when a job is wrong."""
@@ -77,13 +78,22 @@ def _check(path: Path) -> Checked:
     try:
         stores_beside = stores_file(path) if path.exists() else None
         stores = (check_stores(stores_beside)[0] if stores_beside else None) or NO_STORES_FILE
-        job, found = check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions_around(path), stores=stores)
+        job, found = _read(path, stores)
         if job is None or any(each.level == "error" for each in found):
             return Checked(file, tuple(found))
         machine = compiled_in(find_project(path), with_profile(job, stores, os.environ.get(PROFILE)))
     except JobError as problem:
         return Checked(file, (Diagnostic(file, 1, 1, problem.code, problem.message),))
     return Checked(file, tuple(found), len(machine.segments), machine.budget.payload_bytes)
+
+
+def _read(path: Path, stores: StoresFile) -> tuple[Job | None, Sequence[Diagnostic]]:
+    """The job and what is wrong with it; of one of the older form at the places of its file."""
+    functions = functions_around(path)
+    if is_old_form(path):
+        old = read_old_job(path, functions=functions, stores=stores)
+        return old.job, old.findings
+    return check_file(path, STEP_TYPES, CONNECTION_TYPES, functions=functions, stores=stores)
 
 
 def _write(checked: Sequence[Checked], form: str) -> None:

@@ -36,7 +36,9 @@ _COLOURS: dict[str, dict[str, Any]] = {
 
 @click.command("plan")
 @click.argument("job", type=click.Path(path_type=Path), required=False)
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job, or @FILE: a JSON object of some."
+)
 @event_options
 @profile_option
 @click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")

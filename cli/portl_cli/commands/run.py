@@ -16,30 +16,30 @@ from portl.errors import SetupError
 from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
-from portl.values import redact
 from portl_cli.commands._again import resume_command
+from portl_cli.commands._concluding import conclude, conclude_json
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
 from portl_cli.commands._event import awoken, begin, event_options, read_event, served_event, tell_not_begun
 from portl_cli.commands._hosts import HostName
-from portl_cli.commands._outcome import Told, consequence, read_outcome
+from portl_cli.commands._on_aws import on_aws
+from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
-from portl_cli.commands._report import failure_document, failure_of, summary, summary_document
 from portl_cli.commands._resume import resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_event_plan, show_plan
 from portl_cli.compile import Compiled
 from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
-from portl_cli.exit_codes import FAILED, INTERRUPTED
-from portl_cli.page import PAGE
 
 
 @click.command("run")
 @click.argument("job", type=click.Path(path_type=Path), required=False)
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job; may stand several times.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job, or @FILE: a JSON object of some."
+)
 @click.option(
     "--demo",
     is_flag=True,
@@ -65,6 +65,7 @@ from portl_cli.page import PAGE
 )
 @click.option("--host", type=click.Choice(["inline", "workers", "isolate"]), default="workers", hidden=True)
 @click.option("--time-scale", type=float, default=1.0, hidden=True)
+@on_aws
 def command(
     *,
     job: Path | None,
@@ -85,7 +86,7 @@ def command(
     host: HostName,
     time_scale: float,
 ) -> int:
-    """Run JOB on this machine: the very state machine and handlers that would run on AWS.
+    """Run JOB on this machine: the very state machine and handlers that would run on AWS. With --on aws, run it there.
 
     \b
     Example:
@@ -188,10 +189,14 @@ def run_compiled(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on = (again or resume_command(file, run_folder.name, demo=demo)) if (run_folder / "run.json").is_file() else ""
+    goes_on = (
+        (again or resume_command(file, run_folder.name, where="--demo" if demo else ""))
+        if (run_folder / "run.json").is_file()
+        else ""
+    )
     told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
-    return Ran(_conclude_json(told, display) if manner.as_json else _conclude(told), run_folder)
+    return Ran(conclude_json(told, display) if manner.as_json else conclude(told), run_folder)
 
 
 def _make_run_folder(project: Project, found: Compiled, run_id: str, *, intents: bool, time_scale: float) -> Path:
@@ -237,31 +242,3 @@ def _execute(
         return Execution("ABORTED", None, "KeyboardInterrupt", "interrupted", [], watched.course.transitions)
     finally:
         watched.close()
-
-
-def _conclude(told: Told) -> int:
-    if told.ended.status == "SUCCEEDED":
-        for line in summary(told):
-            click.echo(redact(line))
-        click.echo(f"  run page {_page(told)}")
-        return 0
-    for line in failure_of(told):
-        click.echo(redact(line), err=True)
-    click.echo(f"  page    {_page(told)}", err=True)
-    return INTERRUPTED if told.ended.status == "ABORTED" else FAILED
-
-
-def _page(told: Told) -> str:
-    return os.path.relpath(told.run_folder / PAGE)
-
-
-def _conclude_json(told: Told, display: Display) -> int:
-    about = {"run": told.run_folder.name, "folder": str(told.run_folder), "page": str(told.run_folder / PAGE)}
-    if told.ended.status == "SUCCEEDED":
-        display.event("run_succeeded", **about, summary=summary_document(told))
-        return 0
-    if told.ended.status == "ABORTED":
-        display.event("run_interrupted", **about, state=consequence(told))
-        return INTERRUPTED
-    display.event("run_failed", **about, error=failure_document(told))
-    return FAILED

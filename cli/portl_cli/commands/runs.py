@@ -11,9 +11,11 @@ from typing import Any
 import click
 
 from portl.values import redact
+from portl_cli.commands._aws_mark import was_on_aws
 from portl_cli.commands._ending import find_run, kept_runs, page_of, whole_run
 from portl_cli.commands._project import find_project, runs_folder
 from portl_cli.commands._replay import command as replay_run
+from portl_cli.commands._run_forms import WRITERS
 
 PROJECT = click.option(
     "--project",
@@ -62,9 +64,16 @@ def list_runs(*, start: Path, limit: int, as_json: bool) -> int:
 @click.argument("run")
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", *WRITERS]),
+    default="text",
+    help="For people; as a page of Markdown with its picture; or a failed one as GitHub's finding at a line of its job.",
+)
 @click.option("--open-path", is_flag=True, help="Print only the path of its page, for a browser.")
 @click.option("--failed", is_flag=True, help="Only the records that failed and were kept aside: its dead letters.")
-def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: bool) -> int:
+def show_run(*, run: str, start: Path, as_json: bool, form: str, open_path: bool, failed: bool) -> int:
     """Show what RUN came to, as it said at its end, and where its page is.
 
     RUN is a run's id, the beginning of one, or `last`.
@@ -84,6 +93,8 @@ def show_run(*, run: str, start: Path, as_json: bool, open_path: bool, failed: b
         if page is None:
             raise click.UsageError(f"{folder.name} has no page: it is {_word(found)}")
         click.echo(page)
+    elif form in WRITERS:
+        click.echo(WRITERS[form](found, folder), nl=False)
     elif as_json:
         click.echo(json.dumps({**found, "folder": str(folder), "page": str(page) if page else None}, ensure_ascii=False))
     else:
@@ -105,10 +116,10 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
     for line in (line for letter in letters_of(folder) for line in letter_lines(letter)):
         none = False
         click.echo(redact(line))
-    if not none:
-        click.echo(redact(f"{_replay(folder)}  does them again"))
-    else:
+    if none:
         click.echo(f"run {folder.name} has no dead letters", err=True)
+    elif was_on_aws(folder) is None:
+        click.echo(redact(f"{_replay(folder)}  does them again"))
     return 0
 
 
@@ -116,7 +127,7 @@ def _replay(folder: Path) -> str:
     """The command that does its dead letters again, as it said at its end."""
     from portl_cli.commands._again import all_failed_command
 
-    return str(whole_run(folder).get("replay") or all_failed_command(folder, demo=False))
+    return str(whole_run(folder).get("replay") or all_failed_command(folder))
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:

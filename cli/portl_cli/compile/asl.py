@@ -11,7 +11,7 @@ from typing import Any
 from portl.jobs import Job, StepSpec, encode_spec, goes_outside, is_database, key_stores, walk_steps
 from portl_cli.compile.dead_letters import FOLDER, Letters, says_so
 from portl_cli.compile.iam import substitution_key
-from portl_cli.compile.lowering import connections, lowered, reads, row_stores, step_values
+from portl_cli.compile.lowering import connections, lowered, reads, row_stores, step_values, with_share
 from portl_cli.compile.packaging import digest, packaged_text, standing
 from portl_cli.compile.segments import Branch, Chunks, Decision, Items, Segment, Single, Staged, Transaction, Unit, chunk_size
 
@@ -103,6 +103,7 @@ class Writer:
         self._begun = False
         self._letters = Letters()
         self._names: set[str] = set()
+        self._side_by_side = 1
         self.specs: dict[str, str] = {}
 
     def machine(self, segments: Iterable[Segment]) -> State:
@@ -192,7 +193,7 @@ class Writer:
 
     def _spec(self, step: StepSpec, *, nested: bool) -> dict[str, Any]:
         """What of a step stands in its Task; a large spec is kept for its file."""
-        spec = lowered(self._job, step, nested=nested)
+        spec = with_share(lowered(self._job, step, nested=nested), self._side_by_side)
         text = packaged_text(spec)
         if text is not None:
             self.specs[digest(text)] = text
@@ -201,20 +202,24 @@ class Writer:
     def _single(self, chain: Chain, step: StepSpec) -> None:
         payload = self._payload(step)
         locks = sorted(step.writes())
-        if step.shape.lists:
+        if step.result_shape.lists:
             payload["chunk_size"] = chunk_size(self._job, step.id)
         if locks:
             payload["locks"] = locks
         state = self._top(folder_of(step), describe(step), payload, errors_of(step))
-        if step.shape.lists:
+        if step.result_shape.lists:
             state["Assign"][step.id] = "{% $states.result.Payload.rows %}"
         chain.add(self._name(step.id), _tidy(state))
-        if step.waits:
+        if step.comes_back:
             self._look_again(chain, step)
 
     def _look_again(self, chain: Chain, step: StepSpec) -> None:
-        """Behind a Task that has looked for something: while it is not there, a Wait leads back. Nothing runs meanwhile."""
-        looks, choice, waits = next(reversed(chain.states)), self._name(f"{step.id}: there?"), self._name(f"{step.id} waits")
+        """Behind a Task that has looked for something, or read a part: a Wait leads back. Nothing runs meanwhile."""
+        looks, choice, waits = (
+            next(reversed(chain.states)),
+            self._name(f"{step.id}: {'there' if step.waits else 'all read'}?"),
+            self._name(f"{step.id} waits"),
+        )
         again = Chain()
         again.add(waits, {"Type": "Wait", "Seconds": "{% $states.input.wait %}", "Next": looks}, leave_open=False)
         state: State = {"Type": "Choice", "Choices": []}
@@ -255,7 +260,7 @@ class Writer:
         self._transaction(chain, transaction, "db_commit")
 
     def _transaction(self, chain: Chain, transaction: Transaction, folder: str) -> None:
-        made = {step.id for step in transaction.steps if step.shape.lists and step.batch is None}
+        made = {step.id for step in transaction.steps if step.result_shape.lists and step.batch is None}
         groups = [
             {
                 **_rows(source, made),
@@ -307,8 +312,10 @@ class Writer:
         steps = [step for unit in chunks.units for step in _steps(unit)]
         child = Chain()
         self._letters.enter(chunks)
+        self._side_by_side = chunks.concurrency
         for unit in chunks.units:
             self._unit(child, unit)
+        self._side_by_side = 1
         task = len(child.states) and not isinstance(chunks.units[-1], Branch)
         answer = "{% $states.result.Payload.failed %}" if task else "{% 0 %}"
         answer = self._letters.answer(child.last if task else {}) or answer

@@ -40,6 +40,17 @@ def _plain(job: Job, step: StepSpec) -> dict[str, Any]:
     return lowered(job, step, nested=True)
 
 
+def with_share(spec: dict[str, Any], chunks: int) -> dict[str, Any]:
+    """The spec with the share of its ``rate`` that each of so many chunks has which are under way together."""
+    branches: dict[str, Any] = {
+        name: [with_share(each, chunks) for each in spec[name]] for name in ("then", "else") if name in spec
+    }
+    if "rate" in spec:
+        rate = {"per_s": 1.0, **spec["rate"]}
+        spec = {**spec, "rate": {**rate, "per_s": rate["per_s"] * chunks}}
+    return {**spec, **branches}
+
+
 def connections(job: Job, steps: Iterable[StepSpec]) -> dict[str, Any]:
     """The specs of the connections that the steps use, by name; of stores those that their addresses may lead to."""
     steps = list(steps)
@@ -58,7 +69,7 @@ def row_stores(job: Job, steps: Iterable[StepSpec], values: Iterable[Any]) -> di
     makers = [
         step
         for step in walk_steps(job.steps)
-        if step.leaves_rows() and any((step.name, field) in wanted for field in (*step.shape.lists, None))
+        if step.leaves_rows() and any((step.name, field) in wanted for field in (*step.result_shape.lists, None))
     ]
     return {name: encode_spec(job.connections[name]) for name in sorted(stores_of(job, makers) - stores_of(job, steps))}
 

@@ -180,7 +180,7 @@ class Segmenter:
         named = source_of(step)
         around = _lists_around(self._job.steps, step) if named else ()
         target = named and next((each for steps in around for each in walk_steps(steps) if each.name == named[0]), None)
-        if named and target and target.batch is None and named[1] in target.shape.lists:
+        if named and target and target.batch is None and named[1] in target.result_shape.lists:
             return target.id, []
         expression = step.batch.source if step.batch else ""
         key = "".join(expression.split())

@@ -178,7 +178,8 @@ class _Reader:
 
     def _layers(self, references: list[Any]) -> tuple[Path, ...]:
         """The folders of the template's own layers; an ARN of somebody else's has none here."""
-        names = [one["Ref"] for one in references if isinstance(one, dict) and "Ref" in one]
+        chosen = [_either(one) for one in references]
+        names = [one["Ref"] for one in chosen if isinstance(one, dict) and "Ref" in one]
         bodies = dict(_of_type(self.resources, _LAYER))
         return tuple(self._folder(bodies[name].get("ContentUri"), f"{name}.ContentUri") for name in names if name in bodies)
 
@@ -188,6 +189,13 @@ class _Reader:
         if not isinstance(parts, list) or len(parts) != 2 or parts[1] != "Arn" or parts[0] not in self.resources:  # noqa: PLR2004
             raise _unfollowable(where, value, "write `!GetAtt <function>.Arn` with a function of this template")
         return str(parts[0])
+
+
+def _either(value: Json) -> Json:
+    """What stands last in an ``!If``: whatever a deployment chooses, here it is the same folder."""
+    while isinstance(value, dict) and "Fn::If" in value:
+        value = value["Fn::If"][-1]
+    return value
 
 
 def _variables(body: Mapping[str, Any]) -> dict[str, Any]:

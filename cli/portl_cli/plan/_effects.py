@@ -23,6 +23,7 @@ from portl.runs import (
     ListFiles,
     Lot,
     Noted,
+    Pages,
     Prepared,
     ReadRecords,
     Request,
@@ -137,6 +138,9 @@ class NotingExecutor:
         """A branch that only the run can tell is gone through both ways, one after the other."""
         return self._notes.way(step_id) if isinstance(branch, Unknown) else str(branch)
 
+    def pace(self, step_id: str, chunk: int | None, rate: Mapping[str, Any]) -> None:
+        """See portl.runs.Executor. Nothing goes out that would have to wait."""
+
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Takes the note."""
         self._notes.add(self.described(intent, step_id=step_id, record=record))
@@ -144,8 +148,9 @@ class NotingExecutor:
     def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
         """See Executor."""
         request = None
-        if isinstance(intent, Request):
-            request = outgoing_of(intent, self._connections, self._run.idempotency_key(step_id, record))
+        asks = intent.first if isinstance(intent, Pages) else intent
+        if isinstance(asks, Request):
+            request = outgoing_of(asks, self._connections, self._run.idempotency_key(step_id, record))
         elif isinstance(intent, Statement):
             intent = with_key(intent, lambda: self._run.idempotency_key(step_id, record))
         if isinstance(intent, FileIntent):
@@ -210,7 +215,7 @@ class NotingExecutor:
                 more = isinstance(intent.records, Unknown)
                 rows, total = self._keep(((0, each, "") for each in intent.records), step_id, more=more)
                 return {**prepared.result(rows), "count": total}
-            case Statement() | ReadRecords() if _lists(intent, record):
+            case Statement() | ReadRecords() | Pages() if _lists(intent, record):
                 return self._listed(step_id)
         return self._notes.result(step_id, record)
 
@@ -246,7 +251,7 @@ class NotingExecutor:
         result = self._notes.result(step_id, None)
         given = result["rows"]
         rows, _ = self._keep(((0, each, "") for each in given), step_id, more=isinstance(given, Unknown))
-        more = result if isinstance(result, dict) else {"count": result["count"], "columns": result["columns"]}
+        more = result if isinstance(result, dict) else {name: result[name] for name in ("count", "columns", "pages")}
         return {**more, "rows": {"$rows": rows.to_json()}}
 
     def _keep(
@@ -266,6 +271,6 @@ class NotingExecutor:
         return rows, Unknown.named(f"{self._notes.name(step_id, None)}.count") if more else total
 
 
-def _lists(intent: Statement | ReadRecords, record: int | None) -> bool:
+def _lists(intent: Statement | ReadRecords | Pages, record: int | None) -> bool:
     """Whether the answer would be rows of the run, for a batch to go over."""
-    return isinstance(intent, ReadRecords) or (intent.answer == "many" and record is None)
+    return isinstance(intent, ReadRecords | Pages) or (intent.answer == "many" and record is None)

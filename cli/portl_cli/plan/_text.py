@@ -175,6 +175,14 @@ def _request(note: Note) -> Iterator[str]:
             yield shown(note[name])
 
 
+def _pages(note: Note) -> Iterator[str]:
+    yield from _request(note)
+    says = note["pages"]
+    following = says["next"] if isinstance(says["next"], str) else shown(says["next"])
+    yield f"<next page>: {following}, {says['max']:,} pages at most"
+    yield f"  each gives {says['items']}"
+
+
 def _write(note: Note) -> Iterator[str]:
     count, parts, packed = note["count"], note["parts"], note["compression"]
     records = f"{count} records" if isinstance(count, Unknown) else f"{count:,} record{'' if count == 1 else 's'}"
@@ -244,6 +252,7 @@ _FORMS: dict[str, Callable[[Note], Iterator[str]]] = {
     "statement": _statement,
     "stage": _stage,
     "request": _request,
+    "pages": _pages,
     "invocation": _invocation,
     "read": _read,
     "write": _write,

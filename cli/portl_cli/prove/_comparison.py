@@ -1,4 +1,4 @@
-"""What two runs of a job leave behind, compared: the rows of every table and the distinct requests that the peer received."""
+"""What two runs of a job leave behind, compared: rows of every table, distinct requests that the peer received, and files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from portl_cli.prove._stage import State
 
 KEY = "idempotency-key"
 SHOWN = 80
+CONTENT = "content"
+"""What of a file may be left out."""
 _NONE = object()
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A column of a table, or a part of a request, that differs between two undisturbed runs, with what each of them had."""
+    """A column of a table, a part of a request, or a file's content, that differs between two undisturbed runs, with both."""
 
     where: str
     name: str
@@ -42,9 +44,9 @@ class Difference:
 
 
 def left_out(one: State, other: State) -> tuple[LeftOut, ...]:
-    """What two undisturbed runs do not agree on, as far as columns and parts of requests go."""
+    """What two undisturbed runs do not agree on, as far as columns, parts of requests and contents of files go."""
     found: dict[tuple[str, str], LeftOut] = {}
-    for each in (*_columns(one, other), *_parts(one, other)):
+    for each in (*_columns(one, other), *_parts(one, other), *_contents(one, other)):
         found.setdefault((each.where, each.name), each)
     return tuple(found.values())
 
@@ -61,6 +63,12 @@ def _columns(one: State, other: State) -> Iterator[LeftOut]:
                 if here != there:
                     yield LeftOut(name, column, _short(here), _short(there))
                     break
+
+
+def _contents(one: State, other: State) -> Iterator[LeftOut]:
+    for name in sorted(one.files.keys() & other.files.keys()):
+        if one.files[name] != other.files[name]:
+            yield LeftOut(name, CONTENT, _short(one.files[name]), _short(other.files[name]))
 
 
 def _parts(one: State, other: State) -> Iterator[LeftOut]:
@@ -106,7 +114,17 @@ def differences(wanted: State, found: State, apart: Sequence[LeftOut]) -> list[D
         for name in sorted(wanted.tables.keys() | found.tables.keys())
         for difference in _rows(name, wanted.tables.get(name), found.tables.get(name), {n for w, n in ignored if w == name})
     )
-    return [*tables, *_requests(wanted, found, ignored), *repeated(found.calls)]
+    return [*tables, *_requests(wanted, found, ignored), *repeated(found.calls), *_files(wanted, found, ignored)]
+
+
+def _files(wanted: State, found: State, ignored: set[tuple[str, str]]) -> Iterator[Difference]:
+    for name in sorted(wanted.files.keys() | found.files.keys()):
+        if name not in found.files:
+            yield Difference(name, "the file is missing")
+        elif name not in wanted.files:
+            yield Difference(name, "the file is there and should not be")
+        elif (name, CONTENT) not in ignored and wanted.files[name] != found.files[name]:
+            yield Difference(name, "its content is another")
 
 
 def _rows(name: str, wanted: Table | None, found: Table | None, ignored: set[str]) -> Iterator[Difference]:

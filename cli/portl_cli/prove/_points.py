@@ -17,7 +17,8 @@ class Point:
     """A crash point: one side of one effect, by what it is and not by when it comes: calls under way together have no order.
 
     ``step`` is a step's id or a transaction's unit; ``record`` is from 0, None outside a batch; ``chunk`` is a transaction's.
-    ``kind`` is begin, statement, commit, request, invocation, read, keep, reply, or ``own statement``: of locks and ledger.
+    ``kind`` is begin, statement, commit, request, invocation, read, keep, write, reply, ``own statement``: of locks and ledger,
+    or what a step does with files: list, copy, move, delete and so on.
     ``number`` counts from 1 what would be the same otherwise.
     """
 

@@ -15,6 +15,7 @@ from portl.runs import REPLAYED
 from portl_cli.embedded import Peer
 from portl_cli.engine import Answer, Execution, FakeClock, Machine, WorkerHost, execute
 from portl_cli.prove._database import ProofDatabase, Table
+from portl_cli.prove._folder import ProofFolder
 from portl_cli.prove._points import Point, Reached
 
 RUN, AGAIN = "run", "run-again"
@@ -27,10 +28,14 @@ ARMED = "armed.json"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What can be seen from outside after a run: the tables, by connection and name, and what the peer received."""
+    """What can be seen from outside after a run: the tables, by connection and name, what the peer received, and the files.
+
+    ``files`` are SHA-256, by ``store:path``.
+    """
 
     tables: Mapping[str, Table]
     calls: Sequence[Mapping[str, Any]]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -79,9 +84,10 @@ class Stage:
         peer: Peer | None,
         folder: Path,
         called: Sequence[str],
+        stores: Mapping[str, ProofFolder],
     ) -> None:
         self._machine, self._params, self._host, self._called = machine, dict(params), host, called
-        self._databases, self._peer, self._folder = databases, peer, folder
+        self._databases, self._peer, self._folder, self._stores = databases, peer, folder, stores
         self._earlier_calls = 0
         self.heard = heard
 
@@ -91,6 +97,8 @@ class Stage:
         self._host.cool_down(self._called)
         for database in set(self._databases.values()):
             database.reset()
+        for store in self._stores.values():
+            store.reset()
         for name in (RUN, AGAIN):
             shutil.rmtree(self._folder / "runs" / name, ignore_errors=True)
         self._earlier_calls = len(self._peer.calls()) if self._peer else 0
@@ -125,7 +133,8 @@ class Stage:
             for database, name in names.items()
             for table, found in database.tables().items()
         }
-        return State(tables, self._peer.calls()[self._earlier_calls :] if self._peer else [])
+        files = {f"{name}:{path}": found for name, store in self._stores.items() for path, found in store.files().items()}
+        return State(tables, self._peer.calls()[self._earlier_calls :] if self._peer else [], files)
 
     def replayed(self) -> bool:
         """Whether a unit of the run was answered as before."""

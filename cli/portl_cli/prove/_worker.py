@@ -19,12 +19,15 @@ from portl.connections import Connections
 from portl.runs import (
     Begin,
     Executor,
+    FileIntent,
     Intent,
     Invocation,
     KeepRecords,
     LiveEffects,
     Lot,
     Noted,
+    Pace,
+    Pages,
     Prepared,
     ReadRecords,
     Request,
@@ -41,12 +44,16 @@ from portl_cli.prove._points import REPLY, Point, Side
 
 KINDS: dict[type[Intent], str] = {
     Request: "request",
+    Pages: "pages",
     Invocation: "invocation",
     ReadRecords: "read",
     KeepRecords: "keep",
     WriteFile: "write",
 }
-"""The intents that are one effect each. Of a database step every statement on the connection is one, see WatchedDatabase."""
+"""The intents that are one effect each, as those of files, which say themselves of what kind they are.
+
+Of a database step every statement on the connection is one, see WatchedDatabase.
+"""
 
 SEQUENCES = """SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value, start_value FROM pg_sequences
 ORDER BY 1"""
@@ -240,6 +247,10 @@ class WatchedExecutor:
         """See Executor."""
         return self._real.way(branch, step_id=step_id)
 
+    def pace(self, step_id: str, chunk: int | None, rate: Mapping[str, Any]) -> Pace | None:
+        """See Executor."""
+        return self._real.pace(step_id, chunk, rate)
+
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """See Executor."""
         self._watch.noted(step_id, record)
@@ -268,7 +279,7 @@ class WatchedExecutor:
 
     def do(self, prepared: Prepared, intent: Intent, *, step_id: str, record: int | None) -> Any:
         """See Executor."""
-        kind = KINDS.get(type(intent))
+        kind = intent.told()[0] if isinstance(intent, FileIntent) else KINDS.get(type(intent))
         with self._watch.around(kind, step_id, record) if kind else self._watch.inside(step_id, record):
             return self._real.do(prepared, kept_here(intent), step_id=step_id, record=record)
 

@@ -25,6 +25,7 @@ from portl_cli.scaffold._files import (
 )
 from portl_cli.scaffold._look import Seen, look
 from portl_cli.scaffold._write import write_all
+from portl_cli.scaffold._yaml_text import entry, item
 
 __all__ = [
     "IGNORED",
@@ -37,11 +38,13 @@ __all__ = [
     "appended",
     "columns_from_text",
     "deployment_files",
+    "entry",
     "files_beside",
     "folder",
     "free",
     "function_folder",
     "function_target",
+    "item",
     "job_files",
     "job_name",
     "key_of",

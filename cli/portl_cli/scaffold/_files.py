@@ -15,7 +15,8 @@ from portl_cli.scaffold._job import added, job_text
 from portl_cli.scaffold._samples import csv_text, enriching_function, records, source_function
 from portl_cli.scaffold._sql import sample_rows, schema
 
-_RESOURCE = re.compile(r"^  \w+:\n(?:    .*\n|\n)+", re.MULTILINE)
+_RESOURCE = re.compile(r"^  \w+Function:\n(?:    .*\n|  \w+Logs:\n|\n)+", re.MULTILINE)
+"""A function of the template, and its log group behind it."""
 _CODE = re.compile(r"CodeUri: functions/(\w+)/")
 IGNORED = "# What runs leave behind.\n.portl/\n"
 
@@ -74,14 +75,22 @@ def _with(template: str, target: Target) -> str:
     before, begin, after = template.partition(BEGIN)
     if not begin:
         raise SetupError("template.yaml has no block for portl build", code="V122", hint="put it under Resources")
+    logical = logical_id(target.name)
+    logs = f"{logical.removesuffix('Function')}Logs"
     resource = (
-        f"  {logical_id(target.name)}:\n"
+        f"  {logical}:\n"
         "    Type: AWS::Serverless::Function\n"
         "    Metadata: {SkipBuild: true}\n"
         "    Properties:\n"
         f'      FunctionName: !Sub "${{AWS::StackName}}-{target.name}"\n'
         f"      CodeUri: functions/{target.name}/\n"
+        f"      LoggingConfig: {{LogGroup: !Ref {logs}}}\n"
         "      Timeout: 30\n\n"
+        f"  {logs}:\n"
+        "    Type: AWS::Logs::LogGroup\n"
+        "    Properties:\n"
+        f'      LogGroupName: !Sub "/aws/lambda/${{AWS::StackName}}-{target.name}"\n'
+        "      RetentionInDays: !FindInMap [Stages, !Ref Stage, LogDays]\n\n"
     )
     return before + resource + begin + after
 

@@ -5,7 +5,7 @@ https://docs.github.com/en/actions/writing-workflows/choosing-what-your-workflow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from portl.jobs import Diagnostic
 from portl_cli.commands._findings.report import Checked
@@ -16,11 +16,16 @@ def workflow_commands(checked: Sequence[Checked]) -> str:
     return "".join(f"{_command(found)}\n" for each in checked for found in each.findings)
 
 
+def command(level: str, fields: Mapping[str, object], text: str) -> str:
+    """One command. ``fields`` are ``file``, ``line``, ``col`` and ``title``, as far as they are known."""
+    told = ",".join(f"{name}={_property(str(value))}" for name, value in fields.items())
+    return f"::{level} {told}::{_data(text)}" if told else f"::{level}::{_data(text)}"
+
+
 def _command(found: Diagnostic) -> str:
     text = f"{found.message}; {found.hint}" if found.hint else found.message
     fields = {"file": found.file, "line": found.line, "col": found.column, "title": found.code}
-    told = ",".join(f"{name}={_property(str(value))}" for name, value in fields.items())
-    return f"::{found.level} {told}::{_data(text)}"
+    return command(found.level, fields, text)
 
 
 def _data(text: str) -> str:

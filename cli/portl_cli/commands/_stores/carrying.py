@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from portl.errors import AlreadyExists, Changed, NotSupported, PermissionDenied
+from portl.errors import NotSupported, PermissionDenied
 from portl.stores import (
     Entry,
     ExactKey,
@@ -15,7 +15,7 @@ from portl.stores import (
     OnProgress,
     Overwrite,
     Verify,
-    decide,
+    carried,
     look,
     open_store,
     same_file,
@@ -61,20 +61,21 @@ def carry(how: How, task: Task, progress: OnProgress) -> Done:
     source, target = task.source.file, task.target
     with told_of(source, target):
         entry = look(source)
-        if same_file(source, target):
+        if same_file(source, target, may_write=not how.dry_run):
             return Done("unchanged", source.address, target.address, entry.size)
-        while True:
-            found = decide(source, entry, target, how.overwrite, content_counts=how.move)
-            if found.what == "skip":
-                return Done("skipped", source.address, target.address, entry.size)
-            try:
-                if found.what == "same":
-                    return _same(source, entry, target, found.checksum, how)
-                return _carried(source, entry, target, how, progress, overwrite=found.overwrite)
-            except AlreadyExists:
-                if target.store.stat(target.path, missing_ok=True) is None:
-                    raise
-                continue  # somebody was quicker: what is there now decides
+        found, done = carried(
+            source,
+            entry,
+            target,
+            how.overwrite,
+            lambda over: _carried(source, entry, target, how, progress, overwrite=over),
+            content_counts=how.move,
+        )
+        if done is not None:
+            return done
+        if found.what == "same":
+            return _same(source, entry, target, found.checksum, how)
+        return Done("skipped", source.address, target.address, entry.size)
 
 
 def remove(how: How, source: Source, _: OnProgress) -> Done:
@@ -111,11 +112,7 @@ def _carried(source: File, entry: Entry, target: File, how: How, progress: OnPro
 
 def _let_go(source: File, entry: Entry) -> None:
     """Removes a source that is still what was copied."""
-    now = look(source)
-    if (now.etag, now.size, now.modified) != (entry.etag, entry.size, entry.modified):
-        text, hint = f"{source.path} has changed while it was moved", "it is kept; do it again"
-        raise Changed(text, hint=hint, path=source.path, store=source.store.name, operation="move")
-    source.store.delete(source.path, missing_ok=True)
+    source.store.delete(source.path, missing_ok=True, if_match=entry.etag)
 
 
 def _renamed(source: File, target: File, *, overwrite: bool) -> bool:

@@ -40,6 +40,7 @@ Specs = Mapping[str, dict[str, Any]]
 _OF_WHAT_IS_THERE = (IsFolder, NotAFolder)
 _OF_THE_COMMAND = (InvalidPath, NotSupported)
 _OF_THE_ENVIRONMENT = (ConfigError, PermissionDenied, StoreFull, StoreThrottled, StoreTimeout, Unavailable)
+_CHANGE = ("cp", "mv", "rm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,24 @@ def of_stores(inner: Callable[..., int]) -> Callable[..., int]:
         except StoreError as problem:
             click.echo(told(problem), err=True)
             return code_of(problem)
-        except BrokenPipeError:  # whoever reads has enough, as `head` has
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return DONE
+        except OSError as problem:  # of a store's it would be a StoreError
+            return _unread(problem, changes=inner.__name__ in _CHANGE)
 
     folder = click.Path(path_type=Path, exists=True, file_okay=False)
     run = click.option("--project", "start", type=folder, default=Path(), help="A folder of the project.")(run)
     run = click.option("--job", type=click.Path(path_type=Path), help="Know the stores of this job too.")(run)
     return profile_option(run)
+
+
+def _unread(problem: OSError, *, changes: bool) -> int:
+    """Standard output takes no more: whoever reads may have enough, as ``head`` has, but then not all has been done."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(problem, BrokenPipeError):
+        if changes:
+            click.echo("stopped before all files were through: nobody reads what is told of them", err=True)
+        return FAILED if changes else DONE
+    click.echo(f"standard output cannot be written: {problem.strerror}", err=True)
+    return ENVIRONMENT_WRONG
 
 
 def told(problem: StoreError) -> str:

@@ -92,7 +92,7 @@ def is_folder(at: At, address: str) -> bool:
         entry = file.store.stat(file.path, missing_ok=True)
     if entry is not None:
         return entry.kind == "folder"
-    return next(found_files(at, f"{address}/", recursive=True), None) is not None
+    return not isinstance(file.path, ExactKey) and next(found_files(at, f"{address}/", recursive=True), None) is not None
 
 
 def written_as_folder(address: str) -> bool:
@@ -106,7 +106,7 @@ def folder_at(at: At, address: str) -> File:
     named = parse_address(address)
     if named.store or named.bucket:
         file = at(address)
-        return File(address if not named.path or address.endswith("/") else f"{address}/", file.store, named.path.rstrip("/"))
+        return File(address if address.endswith(("/", ":")) else f"{address}/", file.store, named.path.rstrip("/"))
     return File(f"{address.rstrip('/')}/", open_store(Path(address).expanduser()), "")
 
 

@@ -44,7 +44,8 @@ class IsolateHost(ProcessHost):
     """Runs the handlers of a template as Lambda does: a new interpreter each, under AWS's runtime client. Linux only.
 
     The function's folder and then its layers come first on its path, as /var/task and /opt/python do. See ``WorkerHost`` for
-    the rest.
+    the rest. ``python`` is another interpreter, which has the client: a function then has nothing but its folder, its layers,
+    what is installed there, and the template's variables. It takes no hooks: functions reach others as on AWS, or not at all.
 
     Raises:
         SetupError: V207, this is not Linux, or the client is not installed.
@@ -59,9 +60,11 @@ class IsolateHost(ProcessHost):
         hooks: Sequence[Hook] = (),
         on_message: Callable[[dict[str, Json]], None] | None = None,
         on_output: Callable[[str], None] = to_stderr,
+        python: str = "",
     ) -> None:
-        demand_client(sys.platform)
-        launcher = _Interpreters(limits, tuple(hooks), Output(on_output))
+        if not python:
+            demand_client(sys.platform)
+        launcher = _Interpreters(limits, tuple(hooks), Output(on_output), python)
         super().__init__(functions, launcher, slots=slots, limits=limits, on_message=on_message)
 
 
@@ -78,8 +81,9 @@ def demand_client(platform: str) -> None:
 class _Interpreters:
     """The launcher: a new interpreter for each environment."""
 
-    def __init__(self, limits: Limits, hooks: tuple[Hook, ...], output: Output) -> None:
+    def __init__(self, limits: Limits, hooks: tuple[Hook, ...], output: Output, python: str) -> None:
         self._limits = limits
+        self._python = python
         self._hooks = json.dumps([asdict(hook) for hook in hooks])
         self._output = output
         output.start()
@@ -88,6 +92,8 @@ class _Interpreters:
     def launch(self, function: Function) -> Process:
         """See Launcher."""
         api = RuntimeApi(function, self._limits.response)
+        if self._python:
+            return self._bare(function, api)
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-c", _CODE, json.dumps(_path(function)), str(theirs.fileno()), self._hooks]
@@ -101,6 +107,19 @@ class _Interpreters:
                 start_new_session=True,
             )
         return Process(process.pid, (api.wire, Wire(ours)), self._status(process), api.close)
+
+    def _bare(self, function: Function, api: RuntimeApi) -> Process:
+        """A process as Lambda's: nothing of this one's packages or variables."""
+        process = subprocess.Popen(  # noqa: S603 - the interpreter that the host was given
+            [self._python, "-m", "awslambdaric", function.handler],
+            env=_bare_environment(function, api.address),
+            cwd=function.code_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output.file,
+            stderr=self._output.file,
+            start_new_session=True,
+        )
+        return Process(process.pid, (api.wire,), self._status(process), api.close)
 
     def close(self) -> None:
         """See Launcher."""
@@ -125,17 +144,28 @@ class _Interpreters:
         return status
 
 
-def _path(function: Function) -> list[str]:
+def _own_path(function: Function) -> list[str]:
     layers = [layer / "python" if (layer / "python").is_dir() else layer for layer in function.layers]
-    own = [str(folder.resolve()) for folder in (function.code_dir, *layers)]
+    return [str(folder.resolve()) for folder in (function.code_dir, *layers)]
+
+
+def _path(function: Function) -> list[str]:
+    own = _own_path(function)
     return [*own, *(os.path.abspath(entry) for entry in sys.path)]  # noqa: PTH100 - "" is the folder of now, Path keeps it "."
 
 
 def _environment(function: Function, address: str) -> dict[str, str]:
+    return {**function.environment, **os.environ, **_runtime_variables(function, address)}
+
+
+def _bare_environment(function: Function, address: str) -> dict[str, str]:
+    own = {"PATH": os.defpath, "LANG": "en_US.UTF-8", "PYTHONPATH": os.pathsep.join(_own_path(function))}
+    return {**own, **function.environment, **_runtime_variables(function, address)}
+
+
+def _runtime_variables(function: Function, address: str) -> dict[str, str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime."""
     return {
-        **function.environment,
-        **os.environ,
         "AWS_LAMBDA_RUNTIME_API": address,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -1,5 +1,6 @@
 """Connections: what a job names under ``connections`` and what opens them. No driver is loaded before one is opened."""
 
+from portl.connections._following import links_of, whole_address
 from portl.connections._functions import Boto3Invoker, FakeInvoker, FunctionInvoker, Target, failed, parse_target, use_invoker
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._outgoing import Outgoing, outgoing
@@ -21,6 +22,7 @@ __all__ = [
     "Target",
     "bind_names",
     "failed",
+    "links_of",
     "marks_as_names",
     "outgoing",
     "parse_target",
@@ -32,4 +34,5 @@ __all__ = [
     "statement_starts",
     "use_invoker",
     "variables",
+    "whole_address",
 ]

@@ -20,6 +20,7 @@ class _Spec(BaseModel):
 class PostgresSpec(_Spec):
     """A PostgreSQL database. ``sslmode`` as libpq has it; ``verify-full`` off loopback when nothing is said.
 
+    ``?login=iam`` in the url logs in to RDS by the function's role, without a password.
     https://www.postgresql.org/docs/current/libpq-ssl.html
     """
 

@@ -23,6 +23,7 @@ from pg8000.core import IN_TRANSACTION, CoreConnection
 from portl.connections._copy import copy_blocks
 from portl.connections._models import PostgresSpec, SslMode
 from portl.connections._postgres_errors import connection_lost, database_error
+from portl.connections._rds import LOGIN, password_of_iam
 from portl.errors import DatabaseError
 
 PREPARED = 64
@@ -117,6 +118,12 @@ def tls(spec: PostgresSpec, target: Target) -> ssl.SSLContext | bool | None:
     if mode == "require" and not (spec.sslrootcert or target.options.get("sslrootcert")):
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _password(target: Target) -> str | None:
+    if target.options.get("login") == LOGIN:
+        return password_of_iam(target.host, target.port, target.user)
+    return target.password
 
 
 class PostgresConnection:
@@ -275,7 +282,7 @@ class PostgresConnection:
                 target.user,
                 host=target.host,
                 database=target.database,
-                password=target.password,
+                password=_password(target),
                 ssl_context=tls(self._spec, target),
                 application_name=target.options.get("application_name", "portl"),
                 sock=sock,

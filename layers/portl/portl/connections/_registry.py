@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
 from portl.errors import SetupError
-from portl.stores import STORE_TYPES, File, Files, StoreSpec, open_store, overridden, prefix_of, wrong_fields
+from portl.stores import STORE_TYPES, File, Files, OnCall, StoreSpec, open_store, overridden, prefix_of, wrong_fields
 from portl.values import REDACTOR
 
 
@@ -25,6 +25,8 @@ class Connections:
         self._lock = threading.RLock()
         self.remaining: Callable[[], float] | None = None
         """Seconds until the function is stopped, which no attempt of a store goes beyond."""
+        self.on_call: OnCall | None = None
+        """Is told of every call of a store."""
 
     def get(self, name: str) -> Any:
         """The open connection.
@@ -35,7 +37,7 @@ class Connections:
         """
         with self._lock:  # records are under way together, and two stores of one name would not know that they are one
             if name not in self._open:
-                self._open[name] = _open(name, self.spec(name), self.remaining)
+                self._open[name] = _open(name, self.spec(name), self.remaining, self.on_call)
             return self._open[name]
 
     def spec(self, name: str) -> Any:
@@ -68,7 +70,7 @@ class Connections:
     @cached_property
     def _files(self) -> Files:
         stores = [name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES]
-        return Files(self.get, stores)
+        return Files(self.get, stores, on_call=self.on_call)
 
     def resolve(self, value: Any) -> Any:
         """A JSON value of a step with its variables and secrets resolved; raises as ``spec``."""
@@ -100,10 +102,10 @@ def _hide_secrets(spec: BaseModel) -> None:
             REDACTOR.add(value.get_secret_value())
 
 
-def _open(name: str, spec: BaseModel, remaining: Callable[[], float] | None) -> Any:
+def _open(name: str, spec: BaseModel, remaining: Callable[[], float] | None, on_call: OnCall | None) -> Any:
     match spec:
         case StoreSpec():
-            return open_store(spec, remaining=remaining)
+            return open_store(spec, remaining=remaining, on_call=on_call)
         case PostgresSpec():
             from portl.connections._postgres import PostgresConnection
 

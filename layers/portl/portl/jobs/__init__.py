@@ -33,6 +33,7 @@ from portl.jobs._stores import (
     stores_of,
     with_profile,
 )
+from portl.jobs._strict import Strict
 from portl.jobs._text_file import TextFile, read_text_file
 from portl.jobs._transactions import (
     CALLS,
@@ -49,6 +50,7 @@ from portl.jobs._transactions import (
     used_databases,
 )
 from portl.jobs._triggers import TRIGGER_TYPES, EventTrigger, S3Trigger, ScheduleTrigger, TriggerSpec, read_trigger
+from portl.jobs._yaml import Document, YamlProblem, read_yaml
 
 __all__ = [
     "CALLS",
@@ -64,6 +66,7 @@ __all__ = [
     "Batch",
     "Code",
     "Diagnostic",
+    "Document",
     "EventTrigger",
     "Job",
     "Param",
@@ -73,10 +76,12 @@ __all__ = [
     "ScheduleTrigger",
     "StepSpec",
     "StoresFile",
+    "Strict",
     "TextFile",
     "Transaction",
     "TriggerSpec",
     "Watched",
+    "YamlProblem",
     "alone",
     "arrange",
     "as_wildcard",
@@ -104,6 +109,7 @@ __all__ = [
     "place_in_job",
     "read_text_file",
     "read_trigger",
+    "read_yaml",
     "reads",
     "source_of",
     "step_names",

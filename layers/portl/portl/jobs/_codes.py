@@ -212,9 +212,11 @@ CODES: dict[str, Code] = {
     ),
     "J217": Code(
         "a step cannot wait where it stands",
-        "While store.wait waits nothing runs: its state machine looks, waits and looks again. It cannot do so for every record "
-        "of a batch, nor while a transaction is open.",
-        "Put the step before the batch or the transaction; a pattern waits for all files that fit it.",
+        "While store.wait waits nothing runs: its state machine looks, waits and looks again. An api.call that reads pages is "
+        "gone back to in the same way. Neither can be for every record of a batch, nor while a transaction is open; and while "
+        "one is, a call cannot have a rate below one a second, whose turns are waited for likewise.",
+        "Put the step before the batch or the transaction; a pattern waits for all files that fit it, and a batch goes over "
+        "the rows that pages give.",
         "_rules/waits.py",
     ),
     "J301": Code(

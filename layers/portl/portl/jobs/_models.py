@@ -113,6 +113,16 @@ class StepSpec(Strict):
         """The name under which expressions read the result."""
         return self.save_as or self.id
 
+    @property
+    def result_shape(self) -> ResultShape:
+        """What expressions may read of this step's result: ``shape``, unless a field of the step says otherwise."""
+        return self.shape
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether its Task answers in how many seconds to do it again, until the step is done."""
+        return self.waits
+
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """Every value of the step that may hold expressions, with its path inside the step."""
         if self.when is not None:

@@ -213,6 +213,6 @@ def _made_inside(inside: Sequence[StepSpec]) -> Iterator[Problem]:
         if step.batch is None or not step_names(step.batch.source) & made.keys():
             continue
         source = source_of(step)
-        if source is None or source[1] not in made[source[0]].shape.lists:
+        if source is None or source[1] not in made[source[0]].result_shape.lists:
             text = f'the batch of "{step.id}" goes over something that only the transaction makes'
             yield (step.id, "J305", text, "batch over the rows of a db.query_many")

@@ -2,6 +2,7 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REPLAYED, REUSED, ROLLED_BACK
 from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
@@ -36,6 +37,7 @@ from portl.runs._intents import (
     KeepRecords,
     Merge,
     Noted,
+    Pages,
     ReadRecords,
     Request,
     SetAside,
@@ -46,25 +48,15 @@ from portl.runs._intents import (
     with_key,
 )
 from portl.runs._ledger import Ledger, switched_on
-from portl.runs._letters import (
-    FAILED,
-    FAILED_BEFORE,
-    ROLLED_BACK,
-    Letter,
-    chunk_letters,
-    keep_letters,
-    keep_settled,
-    letters_name,
-    read_letters,
-)
+from portl.runs._letters import Letter, chunk_letters, keep_letters, keep_settled, letters_name, read_letters
 from portl.runs._listed import Listed, listed
 from portl.runs._origin import REPLAY, RESUME, read_base
 from portl.runs._outbox import ENQUEUE, ENQUEUED_COLUMNS, OUTBOX, prepare_outbox
 from portl.runs._own_tables import is_there
+from portl.runs._pace import Pace, interval_of
+from portl.runs._pages_driver import run_pages
 from portl.runs._progress import use_progress
-from portl.runs._records import LEFT_OUT
 from portl.runs._results import PER_RECORD
-from portl.runs._reuse import REUSED
 from portl.runs._rows import MAX_CHUNKS, Rows, RowsReader, RowsWriter
 from portl.runs._specs import SPEC_REFERENCE, SPECS, keep_specs
 from portl.runs._stage_driver import run_stage
@@ -83,7 +75,7 @@ from portl.runs._staged import (
 from portl.runs._steptype import Prepared, Scope, StepType
 from portl.runs._task import LambdaContext, Task
 from portl.runs._unit_task import run_commit, run_transaction, single_step
-from portl.runs._units import REPLAYED, Unit, earlier_unit
+from portl.runs._units import Unit, earlier_unit
 from portl.runs._wait_driver import run_wait
 
 __all__ = [
@@ -140,6 +132,8 @@ __all__ = [
     "Manner",
     "Merge",
     "Noted",
+    "Pace",
+    "Pages",
     "Pin",
     "Prepared",
     "ReadRecords",
@@ -168,6 +162,7 @@ __all__ = [
     "document",
     "earlier_unit",
     "handle",
+    "interval_of",
     "is_there",
     "keep_letters",
     "keep_settled",
@@ -182,6 +177,7 @@ __all__ = [
     "read_letters",
     "read_params",
     "run_commit",
+    "run_pages",
     "run_stage",
     "run_step",
     "run_transaction",

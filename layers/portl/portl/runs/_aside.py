@@ -10,12 +10,10 @@ from typing import Any
 
 from portl.errors import StepError
 from portl.jobs import has_effect_outside
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REPLAYED, ROLLED_BACK
 from portl.runs._folder import RunFolder
 from portl.runs._intents import SetAside
 from portl.runs._letters import (
-    FAILED,
-    FAILED_BEFORE,
-    ROLLED_BACK,
     Addressed,
     Letter,
     chunk_letters,
@@ -29,10 +27,10 @@ from portl.runs._letters import (
     set_aside,
     settled,
 )
-from portl.runs._records import LEFT_OUT, Node, Tally
+from portl.runs._records import Node, Tally
 from portl.runs._steptype import Scope
 from portl.runs._task import Task
-from portl.runs._units import REPLAYED, Unit
+from portl.runs._units import Unit
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -10,11 +11,11 @@ from typing import Any
 from portl.errors import RetryAfter, StepError
 from portl.jobs import StepSpec, goes_outside
 from portl.runs._asked import Asked
+from portl.runs._attempts import SLEPT_S, WAITED_S
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REUSED
 from portl.runs._fingerprint import fingerprint, fingerprint_done, fingerprint_once
 from portl.runs._intents import Intent, SetAside
 from portl.runs._letters import (
-    FAILED,
-    FAILED_BEFORE,
     Addressed,
     Letter,
     chunk_letters,
@@ -28,9 +29,6 @@ from portl.runs._letters import (
 )
 from portl.runs._progress import Progress
 from portl.runs._records import (
-    LEFT_OUT,
-    SLEPT_S,
-    WAITED_S,
     Node,
     Tally,
     carry_out,
@@ -43,7 +41,7 @@ from portl.runs._records import (
 )
 from portl.runs._replayed import others
 from portl.runs._results import kept_result, part_name
-from portl.runs._reuse import REUSED, answered, find_partial, partial_name, partial_pointer, taken
+from portl.runs._reuse import answered, find_partial, partial_name, partial_pointer, taken
 from portl.runs._rows import Rows, RowsReader
 from portl.runs._steptype import StepType
 from portl.runs._task import Task
@@ -91,7 +89,7 @@ def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
 
 def answer_of(spec: StepSpec, result: Any) -> dict[str, Any]:
     """What a step that ran once tells the state machine: where its rows are, or that it is done."""
-    if spec.shape.lists and result is not None:
+    if spec.result_shape.lists and result is not None:
         return {"rows": result["rows"]["$rows"]}
     return {"done": result is not None}
 
@@ -200,9 +198,19 @@ class Chunk:
                 raise RetryAfter("1")
             scope = record_scope(base, alias, record, idx)
             if idx not in self._before and inside(idx) and self._chosen(scope, idx):
+                self._take_turn()
                 yield idx, scope
             else:
                 self._done[idx] = None
+
+    def _take_turn(self) -> None:
+        """Waits until the next request may go out. The machine waits for a turn that is far off."""
+        pace = self._node.pace
+        if pace is None:
+            return
+        if pace.is_slow and (seconds := pace.wait_s()) > 0:
+            raise RetryAfter(str(math.ceil(seconds)))
+        pace.take()
 
     def _chosen(self, scope: Mapping[str, Any], idx: int) -> bool:
         try:
@@ -217,7 +225,7 @@ class Chunk:
             batch = self._node.spec.batch
 
             def call(asked: Intent) -> Any:
-                return carry_out(self._node, asked, self._executor, idx, most_slept=WAITED_S)
+                return carry_out(self._node, asked, self._executor, idx, most_slept=WAITED_S, has_turn=True)
 
             return self._asked.answer(idx, scope[batch.alias if batch else "row"], intent, call)
         except StepError as problem:

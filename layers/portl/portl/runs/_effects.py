@@ -12,6 +12,7 @@ from portl.runs._begin import Run
 from portl.runs._executor import LiveExecutor
 from portl.runs._folder import RunFolder, runs_root
 from portl.runs._intents import Begin, Intent, Noted
+from portl.runs._pace import Pace
 from portl.runs._rows import Rows
 from portl.runs._staged import Lot, Stageable
 from portl.runs._steptype import Prepared
@@ -44,6 +45,10 @@ class Executor(Protocol):
 
     def way(self, branch: Any, *, step_id: str) -> str:
         """The branch to go on with, of a conditional outside a batch."""
+        ...
+
+    def pace(self, step_id: str, chunk: int | None, rate: Mapping[str, Any]) -> Pace | None:
+        """The turns of a step's requests, ``rate`` being ``{requests, per_s}``; None: nobody waits for them."""
         ...
 
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from portl.errors import OUTCOMES, RunError
+from portl.runs._counts import FAILED
 from portl.runs._handler import error_document
-from portl.runs._letters import FAILED, Addressed, Letter, chunk_letters, keep_letters, set_aside
+from portl.runs._letters import Addressed, Letter, chunk_letters, keep_letters, set_aside
 from portl.runs._records import Tally, masked
 from portl.runs._results import part_name
 from portl.runs._reuse import partial_pointer

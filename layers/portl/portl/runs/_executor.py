@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from portl.runs._intents import (
     Invocation,
     KeepRecords,
     Noted,
+    Pages,
     PlainIntent,
     ReadRecords,
     Request,
@@ -39,6 +40,8 @@ from portl.runs._ledger import Ledger, switched_on
 from portl.runs._merge import LiveStaged
 from portl.runs._outbox import OUTBOX, prepare_outbox
 from portl.runs._own_tables import LOCK
+from portl.runs._pace import Pace, interval_of
+from portl.runs._pages import PageReader
 from portl.runs._progress import Progress
 from portl.runs._rows import Rows, RowsWriter, keep_files
 from portl.runs._stage_tables import StageTables, is_missing
@@ -53,6 +56,7 @@ class LiveExecutor:
 
     def __init__(self, folder: RunFolder, run: Run, connections: Connections, chunk_size: int) -> None:
         self._folder, self._run, self._connections, self._chunk_size = folder, run, connections, chunk_size
+        self._paces: dict[str, Pace] = {}
 
     def admits(self, decision: bool | Unknown, *, step_id: str, record: int | None) -> bool:  # noqa: ARG002 - see Executor
         """See Executor."""
@@ -61,6 +65,10 @@ class LiveExecutor:
     def way(self, branch: Any, *, step_id: str) -> str:  # noqa: ARG002 - see Executor
         """See Executor."""
         return str(branch)
+
+    def pace(self, step_id: str, chunk: int | None, rate: Mapping[str, Any]) -> Pace | None:
+        """See Executor."""
+        return self._paces.setdefault(step_id, Pace(interval_of(rate), self._folder, step_id, chunk))
 
     def note(self, intent: Noted, *, step_id: str, record: int | None) -> None:
         """Adds a line to the file that ``PORTL_INTENTS`` names; nothing when it names none."""
@@ -72,7 +80,8 @@ class LiveExecutor:
 
     def described(self, intent: Noted, *, step_id: str, record: int | None) -> dict[str, Any]:
         """See Executor."""
-        request = self._outgoing(intent, step_id, record) if isinstance(intent, Request) else None
+        asks = intent.first if isinstance(intent, Pages) else intent
+        request = self._outgoing(asks, step_id, record) if isinstance(asks, Request) else None
         if isinstance(intent, Statement):
             intent = self._keyed(intent, step_id, record)
         if isinstance(intent, FileIntent):
@@ -145,8 +154,8 @@ class LiveExecutor:
         match intent:
             case Statement():
                 return self._statement(self._keyed(intent, step_id, record), step_id)
-            case Request():
-                return self._request(intent, step_id, record)
+            case Request() | Pages():
+                return self._request(intent, step_id, record) if isinstance(intent, Request) else self._pages(intent, step_id)
             case Invocation():
                 connection = self._connections.get(intent.connection)
                 return connection.invoke(intent.payload, invocation="event" if intent.event else "request")
@@ -190,6 +199,11 @@ class LiveExecutor:
         request = self._outgoing(intent, step_id, record)
         connection = self._connections.get(intent.connection)
         return connection.send(request, timeout_s=intent.timeout_s, expect=intent.expect)
+
+    def _pages(self, intent: Pages, step_id: str) -> tuple[Rows, int]:
+        reader = PageReader(intent, self._connections, self._folder, self._run, step_id, self._paces.get(step_id))
+        count = reader.read()
+        return self._keep(reader.records(), step_id), count
 
     def _read(self, intent: ReadRecords, step_id: str) -> tuple[Rows, tuple[str, ...]]:
         files = CsvFiles(intent, self._connections)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portl.errors import AlreadyExists, Changed, NotFound
+from portl.errors import Changed, NotFound
 from portl.runs._file_intents import CopyFile
 from portl.runs._file_notes import FileNotes
-from portl.stores import Entry, File, decide, look, said_of_file, same_file, told_of, transfer
+from portl.stores import Entry, File, carried, look, said_of_file, same_file, told_of, transfer
 
 Note = dict[str, Any]
 
@@ -75,24 +75,18 @@ class Move:
 
     def _carry(self, entry: Entry) -> Note | None:
         """Brings the content to its target and notes it; None when what is there is to stay."""
-        manner = self.intent.manner
-        while True:
-            found = decide(self.source, entry, self.target, manner.overwrite, content_counts=True)
-            if found.what == "skip":
-                return None
-            if found.what == "same":
-                return self._noted(entry, found.checksum, renamed=False)
-            try:
-                note = self._renamed(entry, overwrite=found.overwrite)
-                if note is not None:
-                    return note
-                source, target = self.source, self.target
-                where = (source.store, source.path, target.store, target.path)
-                made = transfer(*where, overwrite=found.overwrite, verify=manner.verify, etag=entry.etag)
-                return self._noted(entry, made.checksum, renamed=False)
-            except AlreadyExists:
-                if self._target_etag() is None:
-                    raise  # it is no file that stands in the way
+        manner, source, target = self.intent.manner, self.source, self.target
+
+        def carry(overwrite: bool) -> Note:
+            note = self._renamed(entry, overwrite=overwrite)
+            if note is not None:
+                return note
+            where = (source.store, source.path, target.store, target.path)
+            made = transfer(*where, overwrite=overwrite, verify=manner.verify, etag=entry.etag)
+            return self._noted(entry, made.checksum, renamed=False)
+
+        found, note = carried(source, entry, target, manner.overwrite, carry, content_counts=True)
+        return self._noted(entry, found.checksum, renamed=False) if found.what == "same" else note
 
     def _renamed(self, entry: Entry, *, overwrite: bool) -> Note | None:
         """The note, when one step of the store did it. It is kept before: afterwards nothing tells that the file was there."""
@@ -120,10 +114,7 @@ class Move:
         return there.etag if there else None
 
     def _remove(self, entry: Entry) -> None:
-        now = self.source.store.stat(self.source.path, missing_ok=True)
-        if now is not None and now.etag != entry.etag:
-            raise said_of_file(Changed, self.source, "move")
-        self.source.store.delete(self.source.path, missing_ok=True)
+        self.source.store.delete(self.source.path, missing_ok=True, if_match=entry.etag)
 
     def _result(self, action: str, size: int, checksum: str | None) -> dict[str, Any]:
         return {"path": self.target.address, "size": size, "checksum": checksum, "action": action}

@@ -84,13 +84,16 @@ class FileWork:
         """A copy with the addresses and targets of its files.
 
         Raises:
-            RunError: R171, the pattern means too many files; R172, two of them would have one target.
+            RunError: R171, the pattern means too many files; R172, two of them would have one target, or one that is moved
+                would take the place of another before that one is moved.
         """
         name = self._notes.name(intent.manner.verb, intent.source, str(intent.target))
         kept = self._notes.plan(name)
         if kept is None:
             kept = [[record["path"], intent.each(record)] for record in self._few(intent.source)]
             _told_apart(kept)
+            if intent.manner.moves:
+                _none_in_the_way(kept)
             self._notes.keep(name, kept)
         return replace(intent, pairs=tuple((source, target) for source, target in kept))
 
@@ -223,6 +226,15 @@ def _told_apart(pairs: Iterable[list[Any]]) -> None:
             text = f"{seen[target]} and {source} would both become {target}"
             raise RunError(text, code="R172", hint='name each by its own: "{{ file.name }}" or "{{ file.folder }}" in to')
         seen[target] = source
+
+
+def _none_in_the_way(pairs: Iterable[list[Any]]) -> None:
+    """Files are moved side by side: what one of them takes the place of may not have been moved yet."""
+    targets = dict(pairs)
+    for source, target in targets.items():
+        if target != source and target in targets:
+            text = f"{source} would become {target}, which is itself to be moved"
+            raise RunError(text, code="R172", hint="move them to another folder, or narrow the pattern")
 
 
 def _counted(results: list[Record], done: str) -> Record:

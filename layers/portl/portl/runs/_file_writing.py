@@ -42,7 +42,7 @@ def write_file(intent: WriteFile, connections: Connections, progress: Progress) 
     Raises:
         StoreError: a store refused, F106: another content is there.
         StepError: a record cannot be written; placed at the record.
-        RunError: R181, the time of the function is too short.
+        RunError: R172, two parts would have one name; R181, the time of the function is too short.
     """
     return _FileWriting(intent, connections, progress).run()
 
@@ -53,6 +53,7 @@ class _FileWriting:
         self._remaining = connections.remaining or (lambda: float("inf"))
         self._margin = min(MARGIN_S, self._remaining() / 3)
         self._new: list[str] = []
+        self._taken: dict[str, str] = {} if intent.manifest is None else {str(intent.manifest): "the manifest"}
         self._withdrawn = False
 
     def run(self) -> FilesWritten:
@@ -81,13 +82,21 @@ class _FileWriting:
         while start is not None:
             number += 1
             portion = Portion(self._content, start, self._intent.parts)
-            address = self._content.address(number)
+            address = self._own(self._content.address(number), f"part {number}")
             written = self._put(address, portion, self._withdraw)
             sha256 = str(written.checksum).removeprefix("sha256:")
             yield {"path": address, "records": portion.count, "size": written.size, "sha256": sha256}
             count += portion.count
             self._progress.at(count)
             start = portion.next
+
+    def _own(self, address: str, what: str) -> str:
+        """The address, when nothing else of this step is to have it: one of the two would be lost."""
+        other = self._taken.setdefault(address, what)
+        if other != what:
+            hint = "name each part by its own: path reads the whole {{ part }}, and no part has the name of the manifest"
+            raise RunError(f"{other} and {what} would both become {address}", code="R172", hint=hint)
+        return address
 
     def _manifest(self, files: list[dict[str, Any]]) -> Written:
         """The manifest, at its address; where the job has none, what it would be, at the first part's."""

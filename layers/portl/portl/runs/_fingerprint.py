@@ -24,7 +24,7 @@ from portl.runs._task import Task
 from portl.runs._units import find_result
 from portl.values import Unknown, kept, redact, to_json
 
-_MANNER = frozenset({"retry", "timeout_s", "concurrency", "parallel"})
+_MANNER = frozenset({"retry", "timeout_s", "concurrency", "parallel", "rate"})
 """Fields of a step that say how it is done, not what."""
 _CONNECTION_MANNER = frozenset({"timeout_s", "connect_timeout_s", "max_connections"})
 _BRANCHES = ("then", "else")
@@ -95,7 +95,13 @@ def call_print(task: Task, intent: Request | Invocation | CopyFile | DeleteFiles
 
 def _given(intent: Intent) -> dict[str, Any]:
     found = {each.name: getattr(intent, each.name) for each in fields(intent) if each.compare and each.name not in _MANNER}
-    return {name: asdict(value) if isinstance(value, Manner | Pin) else value for name, value in found.items()}
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Request):
+        return _given(value)
+    return asdict(value) if isinstance(value, Manner | Pin) else value
 
 
 def record_print(record: Any) -> str:

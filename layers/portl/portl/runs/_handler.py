@@ -11,6 +11,7 @@ from typing import Any
 from portl.errors import OUTCOMES, Outcome, Place, PortlError, RetryAfter, SetupError, StepError
 from portl.runs._effects import effects
 from portl.runs._events import log
+from portl.runs._metrics import Meter, count, metered
 from portl.runs._steptype import StepType
 from portl.runs._task import LambdaContext, Payload, read_task
 from portl.runs._waits import wait_for
@@ -26,10 +27,22 @@ def handle(step_type: StepType, event: Mapping[str, Any], context: LambdaContext
     Raises:
         Outcome: Transient, Throttled, Conflict, Permanent or RetryAfter; the error itself is kept in the run first.
     """
+    with metered(step_type.name) as meter:
+        started = time.monotonic()
+        try:
+            return _handled(step_type, event, context, meter)
+        finally:
+            if meter is not None:
+                meter.tell(time.monotonic() - started)
+
+
+def _handled(step_type: StepType, event: Mapping[str, Any], context: LambdaContext, meter: Meter | None) -> Any:
     started = time.monotonic()
     payload = Payload(event)
     try:
         task = read_task(event, context)
+        if meter is not None:
+            meter.types.update(task.types)
         with task.connections:
             answer = step_type.driver(task, step_type)
     except Outcome:
@@ -63,6 +76,7 @@ def _leave(problem: PortlError, outcome: str, event: Mapping[str, Any], payload:
     """Keeps the error in the run, says it in the log, and answers the exception that leaves the function."""
     step_id = str(event.get("unit") or event.get("stage") or event.get("step", {}).get("id", ""))
     problem.place = problem.place.merged(Place(step=step_id))
+    count("Failures", 1, step_id="")
     document = redact(error_document(problem, outcome))
     suffix = "" if payload.chunk is None else f"-{payload.chunk:05d}"
     effects().folder(payload.run_id).write(f"errors/{step_id}{suffix}.json", document)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from portl.connections import Outgoing
+from portl.jobs import Retry
 from portl.runs._file_content import Content
 from portl.runs._file_intents import FileIntent, Pin
 from portl.stores import Put
@@ -51,6 +52,25 @@ class Request:
     form: dict[str, Any] | None = None
     expect: tuple[int, ...] = ()
     timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Requests one after the other, each as the answer to the one before says; the items of all answers become rows.
+
+    ``following`` answers ``{url}`` or ``{query, json}`` of the next page, None behind the last one; it is given an answer
+    (``{status, headers, links, json | text}``) and the page's number, from 1. ``items`` gives the records of an answer. Both
+    raise StepError. ``says`` is what the job writes: two Pages that say and ask the same come to the same.
+    """
+
+    first: Request
+    says: dict[str, Any]
+    most: int
+    hosts: tuple[str, ...] = ()
+    """Besides the first request's, the hosts that a page may lead to: ``host`` or ``host:port``."""
+    following: Callable[[dict[str, Any], int], dict[str, Any] | None] = field(compare=False, default=lambda _, __: None)
+    items: Callable[[dict[str, Any], int], list[Any]] = field(compare=False, default=lambda _, __: [])
+    retry: Retry | None = field(compare=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +192,7 @@ class SetAside:
     message: str
 
 
-PlainIntent = Statement | Request | Invocation | ReadRecords | KeepRecords | Decide
+PlainIntent = Statement | Request | Pages | Invocation | ReadRecords | KeepRecords | Decide
 Intent = PlainIntent | FileIntent | WriteFile
 Noted = Intent | Begin | Stage | Merge | Commit | SetAside
 
@@ -187,12 +207,15 @@ def with_key(intent: Statement, key: Callable[[], str | Unknown]) -> Statement:
 def document(intent: Noted, *, step: str, record: int | None, outgoing: Outgoing | None = None) -> dict[str, Any]:
     """An intent as JSON (an ``Unknown`` stays one): ``{step, record, kind, …}``, the same in a plan and in a run's record.
 
-    ``outgoing`` is the request in full, for a Request. ``record`` is the index in the batch, from 0, null outside one.
+    ``outgoing`` is the request in full, for a Request and the first of Pages.
+    ``record`` is the index in the batch, from 0, null outside one.
     """
-    if isinstance(intent, Request):
+    if isinstance(intent, Request | Pages):
         sent = {name: getattr(outgoing, name) for name in _SENT}
-        fields = {"connection": intent.connection, **{name: value for name, value in sent.items() if value is not None}}
-        return {"step": step, "record": record, "kind": "request", **fields}
+        first = intent.first if isinstance(intent, Pages) else intent
+        fields = {"connection": first.connection, **{name: value for name, value in sent.items() if value is not None}}
+        pages = {"pages": intent.says} if isinstance(intent, Pages) else {}
+        return {"step": step, "record": record, "kind": "pages" if pages else "request", **fields, **pages}
     if isinstance(intent, FileIntent):
         kind, fields = intent.told()
         return {"step": step, "record": record, "kind": kind, **fields}

@@ -37,8 +37,6 @@ REPLAYS = "replayed"
 SETTLED = "settled"
 """``settled/<step>/<chunk>.json`` of a run has the records of a chunk whose letters a replay has closed, in it or in the run
 that the chunk was taken from. They have no results here: the replay did all that was to follow, and they stay left out."""
-FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
-"""What a record counts as: at the step that failed, at steps behind it, at steps of its unit that were taken back."""
 NO_RECORDS_FAULT = frozenset({"D101", "D105", "D107", "D108", "D111", "L103", "L107", "L109"})
 """What is refused whatever the record: a database's address, SQL, rights, time; a function not there or not allowed."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from portl.errors import Place, StepError
-from portl.jobs import DATABASES, Retry, StepSpec
-from portl.runs._clock import sleep
+from portl.jobs import DATABASES, StepSpec
+from portl.runs._attempts import attempt
+from portl.runs._counts import FAILED, NOT_DONE_NOW
 from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
-from portl.runs._intents import Intent
+from portl.runs._intents import Intent, Pages
+from portl.runs._metrics import count
+from portl.runs._pace import Pace
 from portl.runs._results import PerRecord, StepsView
 from portl.runs._rows import Rows
 from portl.runs._steptype import Prepared, Scope, StepType
@@ -29,6 +32,8 @@ class Node:
     prepared: Prepared
     when: Compiled | None
     branches: Mapping[str, tuple[Node, ...]]
+    pace: Pace | None = None
+    """When its next request may go out, where the step says ``rate``."""
 
     @property
     def inner(self) -> Iterator[Node]:
@@ -46,7 +51,8 @@ def make_node(raw: Mapping[str, Any], task: Task, load: Callable[[str], StepType
     spec = step_type.spec.model_validate(raw, context=names)
     branches = {name: tuple(make_node(each, task, load) for each in raw.get(name, ())) for name, _ in spec.branches()}
     when = compile_value(spec.when) if spec.when is not None else None
-    return Node(spec, step_type.prepare(spec, task.connections), when, branches)
+    pace = task.executor.pace(spec.id, task.chunk, raw["rate"]) if raw.get("rate") else None
+    return Node(spec, step_type.prepare(spec, task.connections), when, branches, pace)
 
 
 class _Specs(dict[str, type[StepSpec]]):
@@ -73,10 +79,9 @@ class Tally:
         """Puts the counts into the run, under the step and the chunk; a retry replaces them."""
         name = "all" if chunk is None else f"{chunk:05d}"
         folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
-
-
-LEFT_OUT = "left out"
-"""What a record counts as that a branch or a ``when`` left out."""
+        done = (int(said.partition(":")[2] or 1) * number for said, number in self.counts.items() if said not in NOT_DONE_NOW)
+        count("Records", sum(done), step_id=step_id)
+        count("DeadLetters", self.counts[FAILED], step_id=step_id)
 
 
 def record_scope(base: Scope, alias: str, record: Any, idx: int) -> dict[str, Any]:
@@ -101,40 +106,20 @@ def planned(node: Node, scope: Scope, idx: int | None) -> Intent:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
 
 
-def carry_out(node: Node, intent: Intent, executor: Executor, idx: int | None, *, most_slept: float) -> Any:
-    """Does what a step has planned; arguments and errors as of ``perform``."""
+def carry_out(
+    node: Node, intent: Intent, executor: Executor, idx: int | None, *, most_slept: float, has_turn: bool = False
+) -> Any:
+    """Does what a step has planned; arguments and errors as of ``perform``, ``has_turn`` as of ``attempt``."""
     try:
         executor.note(intent, step_id=node.spec.id, record=idx)
-        # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task
-        retry = None if node.spec.connects_to in DATABASES else node.spec.retry
-        return attempt(lambda: executor.do(node.prepared, intent, step_id=node.spec.id, record=idx), retry, most_slept)
+        # a statement that failed has ended its transaction: a database step is tried again as a whole, by its Task;
+        # and of pages each is tried by itself, at its own turn
+        by_itself = node.spec.connects_to in DATABASES or isinstance(intent, Pages)
+        retry, pace = (None, None) if by_itself else (node.spec.retry, node.pace)
+        call = partial(executor.do, node.prepared, intent, step_id=node.spec.id, record=idx)
+        return attempt(call, retry, most_slept, node.spec.id, pace, has_turn=has_turn)
     except StepError as problem:
         raise problem.at(Place(step=node.spec.id, record=idx)) from problem.__cause__
-
-
-def attempt(call: Callable[[], Any], retry: Retry | None, most_slept: float) -> Any:
-    """Calls until it succeeds, the attempts of ``retry`` are spent, or the failure is of a kind it does not name.
-
-    A wait of more than ``most_slept`` seconds that the other side asked for is not slept here: the failure is the Task's.
-    """
-    tries = retry.max_attempts if retry else 1
-    for number in range(1, tries + 1):
-        try:
-            return call()
-        except StepError as problem:
-            problem.attempts = number
-            again = retry is not None and number < tries and problem.outcome.lower() in retry.retry_on
-            pause = random.uniform(0.5, 1) * retry.backoff_ms / 1000 * 2 ** (number - 1) if retry else 0.0  # noqa: S311
-            if not again or (problem.retry_after or 0) > most_slept:
-                raise
-            sleep(max(pause, problem.retry_after or 0))
-    raise AssertionError
-
-
-WAITED_S = 1.0
-"""The longest Retry-After slept in a chunk's function: a longer one becomes a Wait state, while which nothing runs."""
-SLEPT_S = 60.0
-"""The longest one slept where no Wait state can stand: outside a batch, and while a transaction is open."""
 
 
 def chosen(node: Node, scope: Scope, executor: Executor, idx: int | None) -> bool:

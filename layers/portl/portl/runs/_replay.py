@@ -13,19 +13,20 @@ from dataclasses import replace
 from typing import Any, cast
 
 from portl.errors import Place, RunError, StepError
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REPLAYED, REUSED
 from portl.runs._drivers import Load
 from portl.runs._fingerprint import step_ids
 from portl.runs._intents import Again, Begin, SetAside
 from portl.runs._ledger import OF_A_RECORD
-from portl.runs._letters import FAILED, FAILED_BEFORE, Addressed, Letter, keep_letters, set_aside
-from portl.runs._records import LEFT_OUT, Tally
+from portl.runs._letters import Addressed, Letter, keep_letters, set_aside
+from portl.runs._records import Tally
 from portl.runs._replayed import lines_before
 from portl.runs._results import part_name
-from portl.runs._reuse import REUSED, earlier_done, picked_answer
+from portl.runs._reuse import earlier_done, picked_answer
 from portl.runs._rows import Rows
 from portl.runs._task import Group, Task
 from portl.runs._transaction import Transaction
-from portl.runs._units import REPLAYED, Unit, found_in, lead_to
+from portl.runs._units import Unit, found_in, lead_to
 from portl.runs._work import may_write, steps_hash
 from portl.values import kept
 

@@ -105,7 +105,7 @@ class StepsView:
 
 def kept_result(spec: StepSpec, result: Any) -> dict[str, Any]:
     """How the result of a step that ran once is kept. Only of a step that makes rows is ``{"$rows": …}`` a reference."""
-    return {"value": result, "lists": sorted(spec.shape.lists)}
+    return {"value": result, "lists": sorted(spec.result_shape.lists)}
 
 
 def _opened(folder: RunFolder, kept: Mapping[str, Any], files: Open | None) -> Any:

@@ -9,15 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from portl.errors import Place, RunError
+from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REUSED, ROLLED_BACK
 from portl.runs._fingerprint import step_ids
-from portl.runs._letters import FAILED, FAILED_BEFORE, ROLLED_BACK, chunk_letters, is_open, keep_letters, keep_settled, settled
-from portl.runs._records import LEFT_OUT
+from portl.runs._letters import chunk_letters, is_open, keep_letters, keep_settled, settled
 from portl.runs._rows import Rows, pick_records
 from portl.runs._task import Task
 from portl.runs._units import found_in, lead_to
-
-REUSED = "reused"
-"""What a record counts as that an earlier run is through with."""
 
 _NOT_DONE = frozenset({LEFT_OUT, FAILED, FAILED_BEFORE, ROLLED_BACK})
 

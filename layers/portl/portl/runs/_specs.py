@@ -1,15 +1,19 @@
-"""Specs of steps that are too large for a state machine: kept under the runs' root, named by the hash of their content."""
+"""Specs of steps that are too large for a state machine: kept under the runs' root, named by the hash of their content.
+
+Where ``PORTL_SPECS`` names a place of their own, they are read from there.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from portl.errors import Place, RunError, StoreError
-from portl.stores import Store
+from portl.stores import Store, open_store
 
 SPEC_REFERENCE = "$spec"
 """The key of a Task's step that stands for a packaged spec; beside it only ``id`` and ``type``."""
@@ -51,7 +55,9 @@ def read_spec(root: Store, step: Mapping[str, Any]) -> dict[str, Any]:
 def _read(root: Store, digest: str) -> bytes:
     if not _DIGEST.fullmatch(digest):
         raise StoreError(f"{digest!r} is no SHA-256", code="F102", hint="64 hexadecimal digits")
-    return root.read(_path(digest))
+    # On AWS they stand apart from the runs: they must not expire with them, and no function may write them.
+    apart = os.environ.get("PORTL_SPECS", "")
+    return open_store(apart).read(f"{digest}.json") if apart else root.read(_path(digest))
 
 
 def _path(digest: str) -> str:

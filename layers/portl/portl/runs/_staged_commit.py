@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from portl.errors import RunError, StepError
+from portl.runs._counts import FAILED_BEFORE
 from portl.runs._intents import Again, Begin, Merge
-from portl.runs._letters import FAILED_BEFORE
 from portl.runs._progress import Progress
 from portl.runs._records import Node
 from portl.runs._rows import Rows

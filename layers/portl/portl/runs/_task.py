@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from portl.connections import Connections
@@ -12,7 +12,9 @@ from portl.errors import Place, StepError
 from portl.jobs import decode_spec
 from portl.runs._begin import Run, begin_run, load_run
 from portl.runs._effects import Executor, effects
+from portl.runs._events import log
 from portl.runs._folder import RunFolder
+from portl.runs._metrics import count_call
 from portl.runs._results import StepsView
 from portl.runs._rows import Rows, RowsReader, whole_list
 from portl.runs._specs import SPEC_REFERENCE, read_spec
@@ -79,6 +81,11 @@ class Task:
     def step(self) -> dict[str, Any]:
         """The spec of the step, for a Task of one."""
         return self.groups[0].steps[0]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of every step of the Task, those inside others too, by its id."""
+        return dict(_types(step for group in self.groups for step in group.steps))
 
     @property
     def rows(self) -> Rows | None:
@@ -177,6 +184,7 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
     )
     connections = given.connections({**row_stores, **specs})
     connections.remaining = lambda: context.get_remaining_time_in_millis() / 1000
+    connections.on_call = partial(_called, payload)
     chunk_size = event.get("chunk_size", 500)
     mask = event.get("mask")
     return Task(
@@ -197,6 +205,21 @@ def read_task(event: Mapping[str, Any], context: LambdaContext) -> Task:
         connection_specs=specs,
         stage=event.get("stage", ""),
     )
+
+
+def _types(steps: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for step in steps:
+        yield str(step["id"]), str(step["type"])
+        for branch in ("then", "else"):
+            yield from _types(step.get(branch, ()))
+
+
+def _called(payload: Payload, call: Mapping[str, Any]) -> None:
+    """A call of a store: a metric, and a line of the log where it was made again."""
+    count_call(call)
+    if call["attempts"] > 1:
+        step_id = str(payload.event.get("step", {}).get("id", ""))
+        log("warning", "store called again", run=payload.run_id, step_id=step_id, chunk=payload.chunk, **call)
 
 
 _Groups = tuple[Group, ...]

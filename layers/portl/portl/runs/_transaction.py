@@ -10,27 +10,18 @@ from typing import Any
 from portl.errors import Place, RunError, StepError
 from portl.jobs import DATABASES, goes_outside
 from portl.runs._aside import UnitLetters, Walk, as_before, count_failed, count_failed_before
+from portl.runs._attempts import SLEPT_S
+from portl.runs._counts import LEFT_OUT, REPLAYED
 from portl.runs._drivers import Load, answer_of
 from portl.runs._intents import Again, Begin
 from portl.runs._letters import Addressed, Letter, is_set_aside
 from portl.runs._progress import Progress
-from portl.runs._records import (
-    LEFT_OUT,
-    SLEPT_S,
-    Node,
-    Tally,
-    chosen,
-    make_node,
-    masked,
-    perform,
-    record_scope,
-    takes,
-)
+from portl.runs._records import Node, Tally, chosen, make_node, masked, perform, record_scope, takes
 from portl.runs._results import StepsView, kept_result, part_name
 from portl.runs._reuse import changed
 from portl.runs._rows import Rows
 from portl.runs._task import Task
-from portl.runs._units import REPLAYED, Unit
+from portl.runs._units import Unit
 from portl.runs._work import may_write, repeatable, work_hash
 
 Keep = Callable[[str, Any], None]

@@ -12,8 +12,6 @@ from portl.runs._folder import RunFolder
 from portl.runs._origin import RUN_FILE
 
 ANSWER = "answer.json"
-REPLAYED = "answered as before"
-"""What a record counts as whose unit had been done already."""
 
 
 @dataclass(slots=True)

@@ -9,9 +9,21 @@ from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, marks_as_names
 from portl.jobs import ResultShape, StepSpec, alone
-from portl.runs import Request, Scope, StepType, run_step
+from portl.runs import Pages, Request, Scope, StepType, Task, run_pages, run_step
+from portl.steps._paginate import (
+    MOST_SLOW,
+    PAGE,
+    RESPONSE,
+    AnyRate,
+    Paginate,
+    Paging,
+    Rate,
+    paginate_expressions,
+    paginate_findings,
+)
 from portl.values import Compiled, Unknown, as_string, compile_value, json_text, to_json
 
+LONGEST_S = 3_600
 _FIELDS = ("path", "url", "headers", "query", "json", "body", "form", "idempotency_key")
 
 
@@ -39,9 +51,28 @@ class ApiCall(StepSpec):
         default=None, description="Sent as Idempotency-Key; made of job, run key, step and record when not told."
     )
     concurrency: int | None = Field(default=None, ge=1, le=100, description="Calls of a chunk at once; 8 when not told.")
+    rate: AnyRate | None = Field(
+        default=None, description="Requests of this step in a time, such as 10/s, over all its chunks."
+    )
+    paginate: Paginate | None = Field(default=None, description="The answer comes in pages: their items become rows.")
 
     connects_to: ClassVar[str | None] = "http"
     shape: ClassVar[ResultShape] = ResultShape(frozenset({"status", "headers", "json", "text"}))
+
+    @property
+    def result_shape(self) -> ResultShape:
+        """See StepSpec."""
+        return self.shape if self.paginate is None else ResultShape(frozenset({"rows", "count", "pages"}), frozenset({"rows"}))
+
+    @property
+    def comes_back(self) -> bool:
+        """See StepSpec."""
+        return self.paginate is not None
+
+    def own_names(self) -> Iterator[tuple[str, str]]:
+        """See StepSpec."""
+        if self.paginate is not None:
+            yield from (("paginate", name) for name in (RESPONSE, PAGE))
 
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """See StepSpec."""
@@ -49,6 +80,8 @@ class ApiCall(StepSpec):
         for name, value in self.model_dump(by_alias=True, include=set(_FIELDS) - {"json"} | {"json_"}).items():
             if value:
                 yield (name,), value
+        if self.paginate is not None:
+            yield from paginate_expressions(self.paginate)
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
         """One address, one body."""
@@ -57,6 +90,26 @@ class ApiCall(StepSpec):
         bodies = [name for name, value in (("json", self.json_), ("body", self.body), ("form", self.form)) if value is not None]
         if len(bodies) > 1:
             yield (bodies[1],), "J004", f"a call has one body, not {' and '.join(bodies)}", "leave one of them"
+        if self.paginate is not None:
+            yield from paginate_findings(self.paginate, self.json_)
+        if self.rate is not None:
+            yield from self._rate_findings(self.rate)
+
+    def _rate_findings(self, rate: Rate) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
+        """A state machine remembers so many waits only, and each request of a slow rate has one."""
+        distance = rate.per_s / rate.requests
+        most = self.paginate.max if self.paginate else self.batch.size or 0 if self.batch else 0
+        if distance > LONGEST_S:
+            yield (
+                ("rate",),
+                "J004",
+                f"a request every {distance:,.0f} s is less than one an hour",
+                "let a trigger start the job",
+            )
+        elif distance > 1 and most > MOST_SLOW:
+            field = ("paginate", "max") if self.paginate else ("batch", "size")
+            text = f"{most:,} requests, each waited for, are more than a state machine can remember"
+            yield field, "J004", text, f"write {MOST_SLOW:,} at most, or a rate of one a second or more"
 
 
 class Calling:
@@ -68,10 +121,15 @@ class Calling:
         self._url = compile_value(spec.path if spec.path is not None else spec.url)
         self._headers = [_header(name, text, connections) for name, text in spec.headers.items()]
         self._key = compile_value(spec.idempotency_key)
+        self._paging = Paging(spec.paginate, spec.retry) if spec.paginate is not None else None
         self._parts = compile_value({"query": spec.query, "json": spec.json_, "body": spec.body, "form": spec.form})
 
-    def plan(self, scope: Scope) -> Request:
-        """The request for one record."""
+    def plan(self, scope: Scope) -> Request | Pages:
+        """The request for one record, or the pages that begin with it."""
+        request = self._request(scope)
+        return request if self._paging is None else self._paging.pages(request, scope)
+
+    def _request(self, scope: Scope) -> Request:
         key = self._key.render(scope)
         headers = {name: as_string(value.render({**scope, **marks})) for name, value, marks in self._headers}
         return Request(
@@ -96,13 +154,16 @@ class Calling:
         return parts
 
     def result(self, answer: Any) -> Any:
-        """``{status, headers, json | text}``."""
+        """``{status, headers, json | text}``; of pages ``{rows, count, pages}``, the rows by reference."""
+        if self._paging is not None:
+            rows, pages = answer
+            return {"rows": {"$rows": rows.to_json()}, "count": rows.count, "pages": pages}
         body = {"text": answer.text} if answer.text is not None else {"json": answer.json}
         return {"status": answer.status, "headers": answer.headers, **body}
 
-    def outcome(self, _: Any) -> str:
-        """Called."""
-        return "called"
+    def outcome(self, result: Any) -> str:
+        """Called; pages are counted by record."""
+        return "called" if self._paging is None else f"read:{result['count']}"
 
 
 def _header(name: str, text: str, connections: Connections) -> tuple[str, Compiled, dict[str, Any]]:
@@ -110,4 +171,9 @@ def _header(name: str, text: str, connections: Connections) -> tuple[str, Compil
     return name, compile_value(template), {key: connections.resolve(mark) for key, mark in marks.items()}
 
 
-STEP = StepType("api.call", ApiCall, Calling, run_step)
+def run(task: Task, step_type: StepType) -> dict[str, Any]:
+    """The driver: of a call for each record, or of pages."""
+    return run_pages(task, step_type) if task.step.get("paginate") else run_step(task, step_type)
+
+
+STEP = StepType("api.call", ApiCall, Calling, run)

@@ -1,5 +1,8 @@
 """Files anywhere, under one set of promises; and strict CSV."""
 
+from typing import TYPE_CHECKING
+
+from portl._lazy import attributes
 from portl.errors import (
     AlreadyExists,
     Changed,
@@ -19,30 +22,34 @@ from portl.errors import (
     Unavailable,
 )
 from portl.errors import StoreThrottled as Throttled
-from portl.stores._addresses import Address, parse_address
-from portl.stores._azure import AzureDriver
-from portl.stores._compressed import HEAD_BYTES, Compression, compression_of, decompressed
-from portl.stores._csv import CsvDialect, CsvReader, read_csv
-from portl.stores._driver import Driver, Upload
-from portl.stores._entries import Capability, Entry, How, Span, Written
-from portl.stores._environment import overridden, prefix_of
-from portl.stores._files import File, Files, open_input
-from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
-from portl.stores._lines import is_cut_by_bytes
-from portl.stores._local import LocalDriver
-from portl.stores._memory import MemoryDriver
-from portl.stores._open import download, open_store, upload
-from portl.stores._paths import ExactKey
-from portl.stores._placing import Decision, Overwrite, Placed, decide, look, place, said_of_file, same_file, told_of
-from portl.stores._progress import OnProgress, Progress
-from portl.stores._putting import Made, Put, put_made
-from portl.stores._retry import NO_RETRY, RetryPolicy
-from portl.stores._s3 import S3Driver
-from portl.stores._saying import said_of
-from portl.stores._sftp import SftpDriver
-from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
-from portl.stores._store import Store
-from portl.stores._transfer import Verify, transfer
+
+if TYPE_CHECKING:
+    from portl.stores._addresses import Address, parse_address
+    from portl.stores._azure import AzureDriver
+    from portl.stores._compressed import HEAD_BYTES, Compression, compression_of, decompressed
+    from portl.stores._csv import CsvDialect, CsvReader, read_csv
+    from portl.stores._driver import Driver, Upload
+    from portl.stores._entries import Capability, Entry, How, Span, Written
+    from portl.stores._environment import overridden, prefix_of
+    from portl.stores._files import File, Files, open_input
+    from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
+    from portl.stores._lines import is_cut_by_bytes
+    from portl.stores._local import LocalDriver
+    from portl.stores._memory import MemoryDriver
+    from portl.stores._open import open_store
+    from portl.stores._paths import ExactKey
+    from portl.stores._placing import Decision, Overwrite, Placed, carried, decide, look, place, said_of_file, told_of
+    from portl.stores._progress import OnProgress, Progress
+    from portl.stores._putting import Made, Put, put_made
+    from portl.stores._retry import NO_RETRY, RetryPolicy
+    from portl.stores._s3 import S3Driver
+    from portl.stores._same_file import same_file
+    from portl.stores._saying import said_of
+    from portl.stores._sftp import SftpDriver
+    from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
+    from portl.stores._store import OnCall, Store
+    from portl.stores._transfer import Verify, transfer
+    from portl.stores._upload_download import download, upload
 
 __all__ = [
     "HEAD_BYTES",
@@ -77,6 +84,7 @@ __all__ = [
     "NotAFolder",
     "NotFound",
     "NotSupported",
+    "OnCall",
     "OnProgress",
     "Overwrite",
     "PermissionDenied",
@@ -100,6 +108,7 @@ __all__ = [
     "Upload",
     "Verify",
     "Written",
+    "carried",
     "compression_of",
     "decide",
     "decompressed",
@@ -128,3 +137,36 @@ __all__ = [
     "upload",
     "wrong_fields",
 ]
+
+if not TYPE_CHECKING:  # so that a name that is not there stays an error of types
+    __getattr__ = attributes(
+        __name__,
+        {
+            "_addresses": "Address parse_address",
+            "_azure": "AzureDriver",
+            "_compressed": "HEAD_BYTES Compression compression_of decompressed",
+            "_csv": "CsvDialect CsvReader read_csv",
+            "_driver": "Driver Upload",
+            "_entries": "Capability Entry How Span Written",
+            "_environment": "overridden prefix_of",
+            "_files": "File Files open_input",
+            "_found": "Found facts fits found_files is_pattern name_parts plain_folder",
+            "_lines": "is_cut_by_bytes",
+            "_local": "LocalDriver",
+            "_memory": "MemoryDriver",
+            "_open": "open_store",
+            "_paths": "ExactKey",
+            "_placing": "Decision Overwrite Placed carried decide look place said_of_file told_of",
+            "_progress": "OnProgress Progress",
+            "_putting": "Made Put put_made",
+            "_retry": "NO_RETRY RetryPolicy",
+            "_s3": "S3Driver",
+            "_same_file": "same_file",
+            "_saying": "said_of",
+            "_sftp": "SftpDriver",
+            "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields",
+            "_store": "OnCall Store",
+            "_transfer": "Verify transfer",
+            "_upload_download": "download upload",
+        },
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from portl.errors import InvalidPath
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]{1,39}):(?!//)(.*)", re.DOTALL)
 """A name of one letter is none: it would be a drive of Windows."""
@@ -20,6 +24,28 @@ class Address:
     path: str
     store: str = ""
     bucket: str = ""
+
+
+BUCKET_LENGTH = 3, 63
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket by its address alone: keys, region and endpoint are the environment's, or the function's role's. See S3Spec.
+
+    Where there is nothing to check there is no model: to load what checks a connection takes longer than to read an object.
+    """
+
+    bucket: str
+    prefix: str = ""
+    region: str | None = None
+    endpoint: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    virtual_host: bool | None = None
+    timeout_s: float = 30
 
 
 def parse_address(text: str) -> Address:

@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
 from portl.errors import ConfigError, NotSupported
-from portl.stores._specs import AzureSpec
+
+if TYPE_CHECKING:
+    from portl.stores._specs import AzureSpec
 
 API_VERSION = "2023-11-03"
 """That of obstore, so that both ways see the same service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +30,17 @@ class Upload(Protocol):
     def abort(self) -> None:
         """Leaves nothing behind. May be called after a part or the commit has failed."""
         ...
+
+
+def put_by(upload: Upload, data: bytes) -> Entry:
+    """A file that is no longer than a part, put by the way of longer ones."""
+    try:
+        upload.part(data)
+        return upload.commit()
+    except BaseException:
+        with suppress(Exception):  # what led here is what is told
+            upload.abort()
+        raise
 
 
 class Driver(Protocol):
@@ -78,8 +90,11 @@ class Driver(Protocol):
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Removes a file."""
+    def delete(self, key: str, etag: str | None) -> None:
+        """Removes a file; where an ETag is told, only while the file has it, and else raises ``Changed``.
+
+        In one step where the store has such a step, else after a look directly before.
+        """
         ...
 
     def remove_folder(self, key: str) -> None:

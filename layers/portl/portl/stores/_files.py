@@ -15,7 +15,7 @@ from portl.stores._open import open_store
 from portl.stores._paths import ExactKey, wrong
 from portl.stores._reader import Reader, buffered
 from portl.stores._saying import said, said_of
-from portl.stores._store import Store
+from portl.stores._store import OnCall, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,20 @@ class Files:
     """Finds the files of addresses. Buckets are opened once, with the keys of the environment or of the function's role."""
 
     def __init__(
-        self, named: Callable[[str], Store] | None = None, names: Collection[str] = (), base: Path | None = None
+        self,
+        named: Callable[[str], Store] | None = None,
+        names: Collection[str] = (),
+        base: Path | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
-        self._named, self._names, self._base = named, names, base
+        self._named, self._names, self._base, self._on_call = named, names, base, on_call
         self._buckets: dict[str, Store] = {}
 
     def at(self, address: str, *, version: str | None = None, exact: bool = False) -> File:
         """The file of an address; nothing is asked of its store yet.
 
-        ``exact``: an event told the address, so that its key is taken as it stands where the store knows such keys.
+        A key of ``s3://bucket/key`` that is no path, such as ``a//b``, is taken as it stands: lists tell such keys. ``exact``:
+        an event told the address, so that this is true of every store that knows such keys, and of one that ends with ``/``.
 
         Raises:
             InvalidPath: it is no address; ConfigError: there is no store of that name.
@@ -86,12 +91,13 @@ class Files:
             path = self._local(address)
             return File(address, open_store(path.parent), ExactKey(path.name), version)
         store = self._store(found.store, address) if found.store else self._bucket(found.bucket)
-        key = store.exact(found.path) if exact and wrong(found.path) and store.supports("exact_keys") else found.path
+        is_key = exact or (found.bucket and not found.path.endswith("/"))
+        key = store.exact(found.path) if is_key and wrong(found.path) and store.supports("exact_keys") else found.path
         return File(address, store, key, version)
 
     def _bucket(self, name: str) -> Store:
         if name not in self._buckets:
-            self._buckets[name] = open_store(f"s3://{name}")
+            self._buckets[name] = open_store(f"s3://{name}", on_call=self._on_call)
         return self._buckets[name]
 
     def _local(self, address: str) -> Path:

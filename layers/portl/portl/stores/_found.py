@@ -79,8 +79,10 @@ def fits(pattern: str, address: str) -> bool:
 def _split(address: str) -> tuple[str, str]:
     """What names the store, and the path in it; of a file of this machine nothing, and the whole path."""
     found = parse_address(address)
-    if found.store or found.bucket:
-        return address[: len(address) - len(found.path)], found.path
+    if found.bucket:
+        return f"s3://{found.bucket}/", found.path
+    if found.store:
+        return f"{found.store}:", found.path
     return "", address
 
 

@@ -27,7 +27,7 @@ from portl.errors import (
     StoreTimeout,
     Unavailable,
 )
-from portl.stores._driver import Driver
+from portl.stores._driver import Driver, put_by
 from portl.stores._entries import Capability, Entry, How, Span
 
 UNFINISHED = ".writing-"
@@ -87,13 +87,7 @@ class LocalDriver:
 
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver."""
-        upload = self.begin(key, how)
-        try:
-            upload.part(data)
-            return upload.commit()
-        except BaseException:
-            upload.abort()
-            raise
+        return put_by(self.begin(key, how), data)
 
     def begin(self, key: str, how: How) -> _File:
         """See Driver. Written beside its target, so that showing it is a rename."""
@@ -115,10 +109,12 @@ class LocalDriver:
             return
         yield from _listed(folder, prefix, start_after, deep=deep)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         """See Driver."""
         with self._folder(key) as (folder, name):
             _no_folder_there(folder, name)  # macOS says EPERM, Linux EISDIR
+            if etag is not None and _entry(key, os.stat(name, dir_fd=folder, follow_symlinks=False)).etag != etag:
+                raise Changed("")
             os.unlink(name, dir_fd=folder)
 
     def remove_folder(self, key: str) -> None:
@@ -150,6 +146,7 @@ class LocalDriver:
             try:
                 if how.overwrite:
                     os.replace(name, other, src_dir_fd=old, dst_dir_fd=new)
+                    _let_go(old, name, new, other)
                 else:  # a link, unlike a rename, refuses to take the place of what is there
                     os.link(name, other, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
                     os.unlink(name, dir_fd=old)
@@ -343,6 +340,15 @@ def _prune(folder: int) -> None:
             os.rmdir(name, dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def _let_go(old: int, name: str, new: int, other: str) -> None:
+    """Removes the first of two names of one file: a rename of one onto the other does nothing (POSIX, rename)."""
+    with suppress(FileNotFoundError):
+        one, two = (os.stat(at, dir_fd=folder, follow_symlinks=False) for at, folder in ((name, old), (other, new)))
+        is_one_name = name.casefold() == other.casefold() and os.path.samestat(os.fstat(old), os.fstat(new))  # on macOS
+        if one.st_nlink > 1 and os.path.samestat(one, two) and not is_one_name:
+            os.unlink(name, dir_fd=old)
 
 
 def _no_folder_there(folder: int, name: str) -> None:

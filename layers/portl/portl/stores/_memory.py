@@ -92,10 +92,11 @@ class MemoryDriver:
             seen = folder
             yield Entry(folder.rstrip("/"), "folder") if folder else entries[key]
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         """See Driver."""
         with self._lock:
-            self._found(key)
+            if etag not in (None, self._found(key).entry.etag):
+                raise Changed("")
             del self._objects[key]
 
     def remove_folder(self, key: str) -> None:
@@ -111,7 +112,7 @@ class MemoryDriver:
         """See Driver."""
         with self._lock:
             self.copy(self, source, target, how, None)
-            self.delete(source)
+            self.delete(source, None)
         return True
 
     def sign(self, key: str, method: str, until: datetime) -> str:  # noqa: ARG002 - see Driver

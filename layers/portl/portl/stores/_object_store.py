@@ -1,4 +1,4 @@
-"""What the services of objects share: reads and lists by obstore, and what its errors mean.
+"""What the services of objects share: reads by obstore, and what its errors mean.
 
 https://developmentseed.org/obstore/latest/
 """
@@ -33,6 +33,8 @@ STREAM_BYTES = 1024 * 1024
 STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _KIND = re.compile(r"kind: (\w+)")
+_ELSEWHERE = "redirect without LOCATION"
+"""What obstore makes of a 301, with which S3 answers whoever asks in another region than the bucket's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Codes:
             return ConfigError if code in self.gone else NotFound
         if code in self.refused:  # obstore takes any 409 for AlreadyExists
             return PermissionDenied
+        if _ELSEWHERE in str(problem):
+            return ConfigError
         named = {
             "AlreadyExistsError": AlreadyExists,
             "PreconditionError": Changed,
@@ -99,9 +103,6 @@ class ObjectDriver(ABC):
     @abstractmethod
     def _get_exact(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]: ...
 
-    @abstractmethod
-    def _listed_exactly(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]: ...
-
     def head(self, key: str, version: str | None) -> Entry:
         """See Driver."""
         if isinstance(key, ExactKey):
@@ -126,18 +127,6 @@ class ObjectDriver(ABC):
             return self.head(key, span.version), iter(())
         return _entry(key, answer), (bytes(part) for part in answer.stream(min_chunk_size=STREAM_BYTES))
 
-    def list(self, prefix: str, *, deep: bool, start_after: str) -> Iterator[Entry]:
-        """See Driver. A key that is no path stops obstore: what is left is then listed another way."""
-        after = start_after
-        try:
-            for entry in self._listed(prefix, after, deep=deep):
-                yield entry
-                after = entry.path + ("/" if entry.kind == "folder" else "")
-        except Exception as problem:
-            if type(problem).__name__ != "InvalidPathError":
-                raise
-            yield from self._listed_exactly(prefix, after, deep=deep)
-
     def rename(self, source: str, target: str, how: How) -> bool:  # noqa: ARG002 - see Driver
         """See Driver: there is no such step."""
         return False
@@ -156,21 +145,6 @@ class ObjectDriver(ABC):
     def _own(self, key: str) -> str:
         own = key[len(self._prefix) :]
         return ExactKey(own) if wrong(own) else own
-
-    def _listed(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
-        import obstore
-
-        start, begin = (self._prefix + prefix).rstrip("/"), (self._prefix + after).encode() if after else b""
-        if deep:  # services that do not know the offset list all
-            for batch in obstore.list(self._store, start or None, offset=self._prefix + after if after else None):
-                yield from (_meta_entry(self._own(each["path"]), each) for each in batch if each["path"].encode() > begin)
-            return
-        level = obstore.list_with_delimiter(self._store, start or None)
-        there = {f"{each}/": Entry(self._own(each), "folder") for each in level["common_prefixes"]}
-        there |= {each["path"]: _meta_entry(self._own(each["path"]), each) for each in level["objects"]}
-        for key in sorted(there, key=str.encode):
-            if key.encode() > begin:
-                yield there[key]
 
 
 def bounds(span: Span) -> str:
@@ -202,12 +176,13 @@ def _wanted(span: Span) -> dict[str, Any]:
 def _entry(key: str, answer: Any) -> Entry:
     attributes = {str(name): str(value) for name, value in dict(answer.attributes).items()}
     content_type = attributes.pop("Content-Type", None)
-    meta = _meta_entry(key, answer.meta)
+    meta = meta_entry(key, answer.meta)
     kept = {name: value for name, value in attributes.items() if not name[:1].isupper()}
     return Entry(key, "file", meta.size, meta.modified, meta.etag, meta.version, None, content_type, kept)
 
 
-def _meta_entry(key: str, meta: Any) -> Entry:
+def meta_entry(key: str, meta: Any) -> Entry:
+    """What obstore tells of an object."""
     return Entry(key, size=meta["size"], modified=meta["last_modified"], etag=quoted(meta["e_tag"]), version=meta["version"])
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from portl.errors import AlreadyExists, Changed, IsFolder, StoreError
-from portl.stores._entries import Entry
+from portl.stores._entries import Entry, Written
 from portl.stores._files import File
+from portl.stores._same_file import same_file
 from portl.stores._saying import said, said_of
 from portl.stores._transfer import Verify, content_hash, transfer
 
+Made = TypeVar("Made")
 Overwrite = Literal["fail", "skip", "replace", "if_newer", "if_different"]
 """What becomes of a target that is there. Whatever is said, one with the same content counts as done."""
 
@@ -50,19 +50,39 @@ def place(
         entry = look(source, etag)
         if source.version is None and same_file(source, target):
             return Placed("unchanged", entry.size, entry.checksum)
-        while True:
-            found = decide(source, entry, target, overwrite)
-            if found.what != "copy":
-                return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
-            try:
-                where = (source.store, source.path, target.store, target.path)
-                version = source.version
-                made = transfer(*where, overwrite=found.overwrite, verify=verify, etag=entry.etag, version=version)
-            except AlreadyExists:
-                if target.store.stat(target.path, missing_ok=True) is None:
-                    raise
-                continue  # somebody was quicker: what is there now decides
-            return Placed("copied", made.size, made.checksum)
+        where, version = (source.store, source.path, target.store, target.path), source.version
+
+        def carry(over: bool) -> Written:
+            return transfer(*where, overwrite=over, verify=verify, etag=entry.etag, version=version)
+
+        found, made = carried(source, entry, target, overwrite, carry)
+        if made is None:
+            return Placed("unchanged" if found.what == "same" else "skipped", entry.size, found.checksum)
+        return Placed("copied", made.size, made.checksum)
+
+
+def carried(
+    source: File,
+    entry: Entry,
+    target: File,
+    overwrite: Overwrite,
+    carry: Callable[[bool], Made],
+    *,
+    content_counts: bool = False,
+) -> tuple[Decision, Made | None]:
+    """Decides, and carries the content where it is to go: ``carry`` is told whether over what is there, and says what it made.
+
+    Where somebody else was quicker, what is there now decides anew. Raises as ``decide``, and what ``carry`` raises.
+    """
+    while True:
+        found = decide(source, entry, target, overwrite, content_counts=content_counts)
+        if found.what != "copy":
+            return found, None
+        try:
+            return found, carry(found.overwrite)
+        except AlreadyExists:
+            if target.store.stat(target.path, missing_ok=True) is None:
+                raise  # it is no file that stands in the way
 
 
 def look(file: File, etag: str | None = None) -> Entry:
@@ -112,35 +132,6 @@ def same_content(source: File, entry: Entry, target: File, there: Entry) -> str 
         return one if one == other else None
     one = content_hash(source.store, source.path, etag=entry.etag, version=source.version)
     return one if one == content_hash(target.store, target.path, etag=there.etag) else None
-
-
-def same_file(one: File, other: File) -> bool:
-    """Whether two files are one, though two stores may lead there: what is there must not be removed as its own copy."""
-    if one.store.driver is other.store.driver:
-        return one.store.key(one.path) == other.store.key(other.path)
-    mine, theirs = one.store.driver, other.store.driver
-    # what is behind the second blank of a place is a key: two keys may lead to one bucket
-    same_place = mine.place.split(" ")[:2] == theirs.place.split(" ")[:2]
-    if type(mine) is not type(theirs) or not same_place:
-        return False
-    return _whole(one) == _whole(other) or (mine.place.startswith("sftp ") and _alike(one, other))
-
-
-def _alike(one: File, other: File) -> bool:
-    """Whether a server says the same of two paths: its users, and a root spelled otherwise, lead to one file by several.
-
-    Two files that were written in the same second are taken for one too: then the source is kept.
-    """
-    here, there = (file.store.stat(file.path, missing_ok=True) for file in (one, other))
-    return here is not None and there is not None and (here.kind, here.size, here.etag) == (there.kind, there.size, there.etag)
-
-
-def _whole(file: File) -> str:
-    path = f"{file.store.driver.name.rstrip('/')}/{file.store.key(file.path)}"
-    if file.store.driver.place == "local":
-        folder, name = os.path.split(path)
-        return str(Path(folder).resolve() / name)
-    return path
 
 
 def _is_newer(entry: Entry, there: Entry) -> bool:

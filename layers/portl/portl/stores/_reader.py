@@ -45,7 +45,7 @@ class Reader(io.RawIOBase):
         """Goes to a place; nothing is asked of the store before the next read."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.entry.size}[whence]
         if base + offset < 0:
-            raise ValueError("a place before the beginning")
+            raise io.UnsupportedOperation("a place before the beginning")  # an OSError too: zipfile tries such places
         self._at = base + offset
         return self._at
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +39,8 @@ class Attempts:
         """Whether it is to be tried again; if so, the pause is over when this returns."""
         if not problem.retryable or self.made >= self._policy.attempts:
             return False
+        import random  # what goes well does without
+
         pause = max(random.uniform(0, self._longest()), problem.retry_after or 0.0)  # noqa: S311 - jitter is no secret
         left = self._until - time.monotonic()
         if self._remaining is not None:

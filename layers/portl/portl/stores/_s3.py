@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import os
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl.errors import (
     AlreadyExists,
@@ -22,7 +22,11 @@ from portl.errors import (
 from portl.stores._entries import Capability, Entry, How, Span
 from portl.stores._object_store import PART_BYTES, STREAM_BYTES, Codes, ObjectDriver, bounds
 from portl.stores._paths import ExactKey
-from portl.stores._specs import S3Spec
+
+if TYPE_CHECKING:
+    from portl.stores._addresses import Bucket
+    from portl.stores._s3_calls import BucketCalls
+    from portl.stores._specs import S3Spec
 
 PARTS_OF_A_SIZE = 1_000
 """After so many parts they become twice as large: an object of 5 TiB must not have more than 10,000.
@@ -44,18 +48,20 @@ class S3Driver(ObjectDriver):
         {"create", "replace", "if_match", "versions", "metadata", "server_copy", "sign", "exact_keys"}
     )
 
-    def __init__(self, spec: S3Spec) -> None:
+    def __init__(self, spec: S3Spec | Bucket) -> None:
         self._spec = spec
+        # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+        self._endpoint = spec.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         super().__init__(spec.prefix)
         self.name = f"s3://{spec.bucket}/{self._prefix}".rstrip("/")
-        self.place = f"s3 {spec.endpoint or 'aws'} {spec.access_key_id or ''}"
+        self.place = f"s3 {self._endpoint or 'aws'} {spec.access_key_id or ''}"
 
     def _opened(self) -> Any:
         from obstore.store import S3Store
 
         spec = self._spec
         given = {
-            "endpoint": spec.endpoint,
+            "endpoint": self._endpoint,
             "region": spec.region,
             "access_key_id": spec.access_key_id,
             "secret_access_key": spec.secret_access_key and spec.secret_access_key.get_secret_value(),
@@ -66,7 +72,7 @@ class S3Driver(ObjectDriver):
             spec.bucket,
             config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
             checksum_algorithm="SHA256",
-            client_options={"allow_http": (spec.endpoint or "").startswith("http:"), "timeout": f"{spec.timeout_s:g}s"},
+            client_options={"allow_http": (self._endpoint or "").startswith("http:"), "timeout": f"{spec.timeout_s:g}s"},
             retry_config={"max_retries": 0},  # the kernel tries again, the same for every store
         )
 
@@ -76,11 +82,11 @@ class S3Driver(ObjectDriver):
         from botocore.config import Config
 
         spec = self._spec
-        style = "virtual" if spec.virtual_host else "path" if spec.endpoint else "auto"
+        style = "virtual" if spec.virtual_host else "path" if self._endpoint else "auto"
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": style}, read_timeout=spec.timeout_s)
         return boto3.client(
             "s3",
-            endpoint_url=spec.endpoint,
+            endpoint_url=self._endpoint,
             region_name=spec.region,
             aws_access_key_id=spec.access_key_id,
             aws_secret_access_key=spec.secret_access_key and spec.secret_access_key.get_secret_value(),
@@ -103,23 +109,54 @@ class S3Driver(ObjectDriver):
         """See Driver."""
         return _Multipart(self._boto3, self.object_of(key), key, how)
 
-    def delete(self, key: str) -> None:
-        """See Driver. S3 says nothing when nothing was there, so it is asked first."""
-        self.head(key, None)
-        if isinstance(key, ExactKey):
-            self._boto3.delete_object(**self.object_of(key))
+    def list(self, prefix: str, *, deep: bool, start_after: str) -> Iterator[Entry]:
+        """See Driver. Services that do not know where to start list all."""
+        begin = self._prefix + start_after if start_after else ""
+        asked = {"prefix": self._prefix + prefix, "delimiter": "" if deep else "/", "start-after": begin}
+        for page in self._pages({name: value for name, value in asked.items() if value}):
+            found = {each["Prefix"]: None for each in page.get("CommonPrefixes", ())}
+            found |= {each["Key"]: each for each in page.get("Contents", ())}
+            for key in sorted(found, key=str.encode):
+                if key.encode() <= begin.encode():
+                    continue
+                if found[key] is None:
+                    yield Entry(self._own(key.removesuffix("/")), "folder")
+                else:
+                    yield _boto_entry(self._own(key), found[key])
+
+    def _pages(self, asked: Mapping[str, str]) -> Iterator[Any]:
+        from portl.stores._s3_calls import BOTO_NAMES
+
+        if self._rest is not None:
+            return self._rest.pages(asked)
+        named = {BOTO_NAMES[name]: value for name, value in asked.items()}
+        return iter(self._boto3.get_paginator("list_objects_v2").paginate(Bucket=self._spec.bucket, **named))
+
+    @cached_property
+    def _rest(self) -> BucketCalls | None:
+        from portl.stores._s3_calls import calls_of
+
+        return calls_of(self._spec, self._endpoint)
+
+    def delete(self, key: str, etag: str | None) -> None:
+        """See Driver. S3 says nothing when nothing was there, so it is asked first; some services look at no condition.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+        """
+        entry = self.head(key, None)
+        if etag is not None and entry.etag != etag:
+            raise Changed("")
+        if etag is not None and self._rest is not None:
+            self._rest.delete(self._prefix + key, etag)
+        elif isinstance(key, ExactKey) or etag is not None:
+            self._boto3.delete_object(**self.object_of(key), **({"IfMatch": etag} if etag else {}))
         else:
             import obstore
 
             obstore.delete(self._store, self._prefix + key)
 
     def remove_folder(self, key: str) -> None:
-        """See Driver: the object that stands for an empty folder, where somebody has put one."""
-        with suppress(NotFound):
-            marker = self.object_of(f"{key}/")
-            found = self._boto3.list_objects_v2(**self._under(key)).get("Contents", ())
-            if any(each["Key"] == marker["Key"] for each in found):
-                self._boto3.delete_object(**marker)
+        """See Driver: a folder without files is none."""
 
     def copy(self, origin: Any, source: str, target: str, how: How, etag: str | None) -> Entry:
         """See Driver. In parts when it is long, or must not overwrite: only the last call of those takes a condition."""
@@ -142,34 +179,22 @@ class S3Driver(ObjectDriver):
             return _CODES.of_obstore(problem)
         if module.startswith(("botocore", "boto3")):
             return _boto_meaning(problem)
-        return None
+        from portl.stores._http_calls import ServiceError, network_meaning
+
+        if isinstance(problem, ServiceError):
+            return _CODES.meaning(problem.code, str(problem.status), problem)
+        return network_meaning(problem)
 
     def close(self) -> None:
         """See Driver."""
         if "_boto3" in self.__dict__:
             self._boto3.close()
+        if rest := self.__dict__.get("_rest"):
+            rest.close()
 
     def object_of(self, key: str) -> dict[str, str]:
         """The bucket and the whole key that a key of this driver stands for."""
         return {"Bucket": self._spec.bucket, "Key": self._prefix + key}
-
-    def _under(self, prefix: str) -> dict[str, str]:
-        return {"Bucket": self._spec.bucket, "Prefix": self._prefix + prefix}
-
-    def _listed_exactly(self, prefix: str, after: str, *, deep: bool) -> Iterator[Entry]:
-        pages = self._boto3.get_paginator("list_objects_v2").paginate(
-            **self._under(prefix),
-            **({} if deep else {"Delimiter": "/"}),
-            **({"StartAfter": self._prefix + after} if after else {}),
-        )
-        for page in pages:
-            found = {each["Prefix"]: None for each in page.get("CommonPrefixes", ())}
-            found |= {each["Key"]: each for each in page.get("Contents", ())}
-            for key in sorted(found, key=str.encode):
-                if found[key] is None and key.encode() > (self._prefix + after).encode():
-                    yield Entry(self._own(key.removesuffix("/")), "folder")
-                elif found[key] is not None:
-                    yield _boto_entry(self._own(key), found[key])
 
     def _head_exact(self, key: str, version: str | None) -> Entry:
         return _boto_entry(key, self._boto3.head_object(**self.object_of(key), **_version(version)))
@@ -288,7 +313,7 @@ def _boto_meaning(problem: Exception) -> type[StoreError] | None:
         if name in ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "NoRegionError"):
             return ConfigError
         return StoreTimeout if "Timeout" in name else Unavailable
-    code, status = str(answer["Error"]["Code"]), str(answer["ResponseMetadata"]["HTTPStatusCode"])
+    code, status = str(answer["Error"].get("Code", "")), str(answer["ResponseMetadata"]["HTTPStatusCode"])
     if code in ("NoSuchKey", "404", "NoSuchVersion", "NotFound"):
         return NotFound
     if code in ("PreconditionFailed", "412"):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl.errors import (
     AlreadyExists,
@@ -30,10 +30,13 @@ from portl.errors import (
     StoreTimeout,
     Unavailable,
 )
+from portl.stores._driver import put_by
 from portl.stores._entries import Capability, Entry, How, Span
 from portl.stores._local import UNFINISHED
 from portl.stores._sftp_session import Ahead, Pool, Pushing
-from portl.stores._specs import SftpSpec
+
+if TYPE_CHECKING:
+    from portl.stores._specs import SftpSpec
 
 PART_BYTES = 4 * 1024 * 1024
 _CAN: frozenset[Capability] = frozenset({"create", "replace", "folders"})
@@ -82,14 +85,7 @@ class SftpDriver:
 
     def put(self, key: str, data: bytes, how: How) -> Entry:
         """See Driver."""
-        upload = self.begin(key, how)
-        try:
-            upload.part(data)
-            return upload.commit()
-        except BaseException:
-            with suppress(Exception):  # what led here is what is told
-                upload.abort()
-            raise
+        return put_by(self.begin(key, how), data)
 
     def begin(self, key: str, how: How) -> _File:
         """See Driver. Written beside its target, so that showing it is a rename."""
@@ -120,11 +116,14 @@ class SftpDriver:
             elif is_folder or stat.S_ISREG(each.st_mode or 0):
                 yield _entry(key.decode().rstrip("/"), each)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, etag: str | None) -> None:
         """See Driver."""
         with self._pool.session() as sftp:
-            if _kind(sftp, self._at(key)) == "folder":
+            entry = _entry(key, sftp.stat(self._at(key)))
+            if entry.kind == "folder":
                 raise IsFolder("")
+            if etag not in (None, entry.etag):
+                raise Changed("")
             sftp.remove(self._at(key))
 
     def remove_folder(self, key: str) -> None:

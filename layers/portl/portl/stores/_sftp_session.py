@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portl.errors import Changed, ConfigError, StoreError
-from portl.stores._specs import SftpSpec
+
+if TYPE_CHECKING:
+    from portl.stores._specs import SftpSpec
 
 REQUEST_BYTES = 32 * 1024
 """What every server answers in one request."""

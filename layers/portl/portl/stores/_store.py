@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from portl.errors import FolderNotEmpty, IsFolder, NotFound, NotSupported, StoreClosed, StoreError
 from portl.stores._driver import Driver
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._globs import Pattern
 from portl.stores._paths import ExactKey, checked, folder
-from portl.stores._progress import OnProgress, Told
 from portl.stores._reader import Reader, buffered
 from portl.stores._retry import Attempts, RetryPolicy
 from portl.stores._saying import filled, said
-from portl.stores._transfer import transfer
-from portl.stores._writing import Writing, parts_of
+
+if TYPE_CHECKING:
+    from portl.stores._progress import OnProgress
+    from portl.stores._writing import Writing
 
 Answer = TypeVar("Answer")
 OnCall = Callable[[Mapping[str, Any]], None]
@@ -206,6 +207,8 @@ class Store:
         Raises:
             AlreadyExists, Changed, ChecksumMismatch, NotSupported, IsFolder, NotAFolder, StoreFull.
         """
+        from portl.stores._writing import parts_of
+
         with self.writer(
             path,
             overwrite=overwrite,
@@ -232,6 +235,9 @@ class Store:
         progress: OnProgress | None = None,
     ) -> Iterator[Writing]:
         """A file to be written into; it is there after a clean exit, and after an error nothing is. See ``write``."""
+        from portl.stores._progress import Told  # what only reads does without hashes and threads
+        from portl.stores._writing import Writing
+
         key = self.key(path)
         how = How(overwrite or if_match is not None, if_match, content_type, metadata or {})
         for capability in how.needs:
@@ -245,11 +251,14 @@ class Store:
             writing.abort()
             raise
 
-    def delete(self, path: str, *, missing_ok: bool = False) -> None:
-        """Removes a file."""
+    def delete(self, path: str, *, missing_ok: bool = False, if_match: str | None = None) -> None:
+        """Removes a file; ``if_match``: only while it has this ETag, else it stays and Changed is raised.
+
+        S3, Azure and memory compare and remove in one step, the others look directly before.
+        """
         key = self.key(path)
         try:
-            self._call("delete", path, lambda: self.driver.delete(key))
+            self._call("delete", path, lambda: self.driver.delete(key, if_match))
         except NotFound:
             if not missing_ok:
                 raise
@@ -270,7 +279,8 @@ class Store:
         Raises:
             FolderNotEmpty: it holds something, and ``recursive`` was not said.
         """
-        if not recursive and next(self.list(path), None) is not None:
+        marker = folder(path)  # an object that consoles make for a folder that is empty
+        if not recursive and any(entry.path != marker for entry in self.list(path)):
             text, hint = f"{path} is not empty", "say recursive to remove what is in it"
             raise FolderNotEmpty(text, hint=hint, path=path, store=self.name, operation="delete_folder")
         count = 0
@@ -283,16 +293,21 @@ class Store:
 
     def copy(self, source: str, target: str, *, overwrite: bool = False) -> Entry:
         """Copies a file inside the store, without passing through this machine where the store can."""
+        from portl.stores._transfer import transfer
+
         transfer(self, source, self, target, overwrite=overwrite)
         return self._file(target, None)
 
     def move(self, source: str, target: str, *, overwrite: bool = False) -> Entry:
         """Moves a file: in one step where the store has one, else a copy that is compared before the source goes."""
+        from portl.stores._transfer import transfer
+
         if self.key(source) == self.key(target):
             return self._file(source, None)
         if not self.rename(source, target, overwrite=overwrite):
-            self.copy(source, target, overwrite=overwrite)
-            self.delete(source)
+            etag = self._file(source, None).etag
+            transfer(self, source, self, target, overwrite=overwrite, etag=etag)
+            self.delete(source, if_match=etag)
         return self._file(target, None)
 
     def rename(self, source: str, target: str, *, overwrite: bool = False) -> bool:

@@ -22,6 +22,8 @@ Mode = Literal["auto", "server", "stream"]
 Verify = Literal["size", "checksum", "full"]
 AHEAD = 4
 """Parts that are read while the one before them is written."""
+ALONE_BYTES = 1024 * 1024
+"""What is no longer comes in one part, and a thread to read ahead would cost more than the file."""
 
 
 def transfer(
@@ -152,7 +154,9 @@ class _Copying:
         if self.dst_store.supports("metadata"):
             beside = {"content_type": entry.content_type, "metadata": entry.metadata}
         expected = entry.checksum if (entry.checksum or "").startswith("sha256:") else None
-        parts = _ahead(self.src_store.chunks(self.src, etag=entry.etag, version=self.version))
+        parts = self.src_store.chunks(self.src, etag=entry.etag, version=self.version)
+        if entry.size > ALONE_BYTES:
+            parts = _ahead(parts)
         with self.dst_store.writer(self.dst, overwrite=self.overwrite, checksum=expected, **beside) as writing:
             for part in parts:
                 writing.write(part)

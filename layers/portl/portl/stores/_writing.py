@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -27,6 +28,32 @@ def parts_of(data: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
         yield from data
 
 
+class Held:
+    """Bytes that wait for enough to be sent. They are put together once: another copy would cost as much as to encrypt."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces: deque[memoryview] = deque()
+
+    def add(self, data: bytes | bytearray | memoryview) -> None:
+        """Holds them too; what may change under the hand is copied."""
+        self._pieces.append(memoryview(data if isinstance(data, bytes) else bytes(data)))
+        self.size += len(data)
+
+    def take(self, count: int) -> bytes:
+        """The first ``count`` bytes, which must be there."""
+        taken, missing = [], count
+        while missing:
+            piece = self._pieces.popleft()
+            taken.append(piece[:missing])
+            if len(piece) > missing:
+                self._pieces.appendleft(piece[missing:])
+            missing -= len(taken[-1])
+        self.size -= count
+        whole = taken[0].obj if len(taken) == 1 else None
+        return whole if isinstance(whole, bytes) and len(whole) == count else b"".join(taken)
+
+
 class Writing:
     """What ``Store.writer`` gives: takes bytes, hashes them on the way, and shows the file at the end."""
 
@@ -45,7 +72,7 @@ class Writing:
         self.size = 0
         self.compared = False
         """Whether the store has told a hash of its own of the whole content, and it was the same."""
-        self._buffer = bytearray()
+        self._held = Held()
         self._upload: Upload | None = None
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", *driver.hashes}}
         self._written: Written | None = None
@@ -62,10 +89,9 @@ class Writing:
         for each in self._hashes.values():
             each.update(data)
         self.size += len(data)
-        self._buffer += data
-        while len(self._buffer) > (wanted := (self._upload or self._driver).part_bytes):
-            self._send(bytes(self._buffer[:wanted]))
-            del self._buffer[:wanted]
+        self._held.add(data)
+        while self._held.size > (wanted := (self._upload or self._driver).part_bytes):
+            self._send(self._held.take(wanted))
         return len(data)
 
     def commit(self) -> None:
@@ -74,12 +100,12 @@ class Writing:
         if self._wanted is not None and self._wanted.lower() != digest:
             text = f"the content has {digest}, and {self._wanted} was promised"
             raise self._mismatch(text, "check where the content comes from")
-        entry = self._finish(bytes(self._buffer))
+        entry = self._finish(self._held.take(self._held.size))
         try:
             self._compare(entry)
         except ChecksumMismatch:
             with suppress(Exception):  # what is wrong must not stay, and that it is wrong is what is told
-                self._driver.delete(self._key)
+                self._driver.delete(self._key, entry.etag)
             raise
         self._told.end()
         self._written = Written(self._path, self.size, digest, entry.etag, entry.version)

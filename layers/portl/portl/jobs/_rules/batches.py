@@ -54,11 +54,11 @@ def _no_list(check: Check, placed: Placed) -> tuple[str, str]:
         return f"params.{found[1]} is a {param.type} and no list", "declare it with type: list"
     source = source_of(placed.step)
     target = next((each.step for each in check.named.get(source[0], ()) if each.at < placed.at), None) if source else None
-    if source is None or target is None or target.shape.fields is None:
+    if source is None or target is None or target.result_shape.fields is None:
         return "", ""
-    if source[1] not in target.shape.fields or source[1] in target.shape.lists:
+    if source[1] not in target.result_shape.fields or source[1] in target.result_shape.lists:
         return "", ""
-    lists = ", ".join(f"steps.{source[0]}.{name}" for name in sorted(target.shape.lists))
+    lists = ", ".join(f"steps.{source[0]}.{name}" for name in sorted(target.result_shape.lists))
     return f"steps.{source[0]}.{source[1]} is no list", f"a list is {lists}" if lists else ""
 
 
@@ -66,7 +66,7 @@ def _is_made(check: Check, placed: Placed, path: Path, compiled: Compiled) -> No
     """J216: the state machine names the step that made the rows, and behind a conditional only a run knows which one did."""
     source = source_of(placed.step)
     makers = [each for each in check.named.get(source[0], ()) if each.at < placed.at] if source else []
-    if source is None or not makers or source[1] not in makers[0].step.shape.lists:
+    if source is None or not makers or source[1] not in makers[0].step.result_shape.lists:
         return
     ways = [_way(maker, placed) for maker in makers if maker.batch is None and not maker.opposite(placed)]
     first = ways[0] if ways and None not in ways else None

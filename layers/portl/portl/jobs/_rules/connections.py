@@ -12,13 +12,16 @@ from portl.jobs._yaml import Path
 
 
 def connections_fit_their_models(check: Check) -> None:
-    """J204, J002, J003, J004: each connection is of a known type and has the fields of it."""
+    """J204, J002, J003, J004: each connection is of a known type and has the fields of it; J007: a store can be named."""
     for path, spec in check.declared():
         kind = kind_of(spec)
         if kind not in check.connections:
             text = f'there is no connection type "{kind}"' if kind else "a connection needs a type"
             check.add((*path, "type") if kind else path, "J204", text, closest(kind, check.connections))
             continue
+        if is_store(spec) and len(str(path[-1])) == 1:
+            text = f'"{path[-1]}" is no name of a store: {path[-1]}:path would be a drive, and a file of this machine'
+            check.add(path, "J007", text, "a longer name", key=True)
         try:
             check.connections[kind].model_validate(spec)
         except ValidationError as problem:

@@ -50,7 +50,9 @@ def _run(check: Check, path: Path, reference: Reference) -> None:
 def _name(check: Check, placed: Placed, path: Path, reference: Reference) -> None:
     """J206: a name of its own is the batch's alias or ``idx``."""
     head = str(reference.path[0])
-    known = _EVERYWHERE | ({placed.batch.alias, "idx"} if placed.batch else _own_names(placed, path))
+    known = _EVERYWHERE | ({placed.batch.alias, "idx"} if placed.batch else set())
+    if not placed.batch or placed.step.comes_back:  # that it has a batch is told there (J217)
+        known |= _own_names(placed, path)
     if head in known or (head == "idx" and _reads_a_record(check, path)):
         return
     if head == "part" and check.broken.touches(placed.path, "parts"):
@@ -100,7 +102,7 @@ def _step(check: Check, placed: Placed, path: Path, reference: Reference) -> Non
 def _field(check: Check, path: Path, reference: Reference, targets: list[Placed]) -> None:
     """J203: the field that is read is one of the result's."""
     found = as_step_reference(reference)
-    shapes = [each.step.shape.fields for each in targets]
+    shapes = [each.step.result_shape.fields for each in targets]
     if found is None or found.field is None or any(fields is None or found.field in fields for fields in shapes):
         return
     known = [name for fields in shapes for name in fields or ()]
