@@ -50,7 +50,7 @@ def test_a_changed_file_is_new_work(run: Any, query: Any) -> None:
 
 
 def test_without_a_run_key_every_run_does_its_work(run: Any, query: Any) -> None:
-    change = {'run_key: "{{ checksum(params.path) }}"\n': ""}
+    change = {'run_key: "{{ checksum(params.path, params.version) }}"\n': ""}
     assert run(change).code == 0
     assert run(change).code == 0
     assert query("SELECT count(DISTINCT run_key), count(*) FROM portl_ledger") == [(2, 2)]

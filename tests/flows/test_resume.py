@@ -179,7 +179,7 @@ def test_a_run_that_failed_on_its_file_names_the_command_for_the_corrected_file_
     assert (ended.code, query("SELECT count(*) FROM resources")) == (0, [(12,)]), ended.err
 
 
-IN_CHUNKS = {"scope: db": "scope: chunk", 'run_key: "{{ checksum(params.path) }}"\n': ""}
+IN_CHUNKS = {"scope: db": "scope: chunk", 'run_key: "{{ checksum(params.path, params.version) }}"\n': ""}
 
 
 def test_of_a_corrected_file_only_the_chunks_that_differ_are_done_again(run: Any, query: Any, peer: Peer) -> None:

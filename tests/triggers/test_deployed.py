@@ -42,7 +42,12 @@ class _Template(yaml.SafeLoader):
     pass
 
 
-_Template.add_multi_constructor("!", lambda loader, suffix, node: {suffix: loader.construct_scalar(node)})
+def _tagged(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    made = loader.construct_scalar if isinstance(node, yaml.ScalarNode) else loader.construct_sequence
+    return {suffix: made(node)}
+
+
+_Template.add_multi_constructor("!", _tagged)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +68,8 @@ def sent(template: str) -> str:
 
 
 def test_every_trigger_has_its_rule_or_schedule_and_every_rule_its_permission(built: Any) -> None:
-    assert {name: each["Type"] for name, each in built.items() if name.startswith("ResourceSync")} == {
-        "ResourceSyncMachine": "AWS::Serverless::StateMachine",
+    kinds = ("AWS::Events", "AWS::Scheduler", "AWS::Lambda::Permission")
+    assert {name: each["Type"] for name, each in built.items() if each["Type"].startswith(kinds)} == {
         "ResourceSyncDroppedRule": "AWS::Events::Rule",
         "ResourceSyncDroppedRulePermission": "AWS::Lambda::Permission",
         "ResourceSyncNightlySchedule": "AWS::Scheduler::Schedule",

@@ -195,3 +195,50 @@ def test_a_plan_of_an_event_is_that_of_its_parameters_and_begins_nothing(tmp_pat
     of_params = portl(tmp_path, "plan", job, "--param", f"path={told['detail']['path']}")
     assert (of_event.code, of_event.out) == (0, of_params.out), of_event.err
     assert not (tmp_path / "runs").exists() or runs(tmp_path) == []
+
+
+STORED = """\
+version: 2
+job: kept
+params: {path: {type: string, required: true}, version: {type: string}}
+connections:
+  lake: {type: s3, bucket: "${env:LAKE_BUCKET}", prefix: raw}
+profiles:
+  local: {lake: {type: local, root: lake}}
+triggers:
+  - id: dropped
+    type: s3
+    store: lake
+    prefix: resources/
+    params: {path: "{{ event.address }}", version: "{{ event.version }}"}
+steps:
+  - {id: read, type: csv.read, path: "{{ params.path }}", version: "{{ params.version }}"}
+  - {id: keep, type: store.copy, from: "{{ params.path }}", version: "{{ params.version }}", to: "lake:kept/"}
+"""
+
+
+def stored(tmp_path: Path) -> Path:
+    """A job about a store's objects, with what a demo's folder begins with."""
+    folder = tmp_path / "statemachines" / "kept"
+    (folder / "demo" / "lake" / "resources").mkdir(parents=True)
+    (folder / "job.yaml").write_text(STORED, "utf-8")
+    write_records(folder / "demo" / "lake" / "resources" / "2026-11-12.csv", records(3, keys=2))
+    return folder / "job.yaml"
+
+
+def raw_event(tmp_path: Path) -> Path:
+    told = event("s3_object_created")
+    told["detail"]["object"]["key"] = "raw/resources/2026-11-12.csv"
+    return sent(tmp_path, told)
+
+
+def test_a_demo_reads_the_object_of_an_event_from_the_folder_that_stands_for_its_store(tmp_path: Path) -> None:
+    job = stored(tmp_path)
+    ended = portl(tmp_path, "run", "--event", str(raw_event(tmp_path)), str(job), "--demo")
+    assert (ended.code, "records 3" in ended.out) == (0, True), ended.err
+
+
+def test_an_object_of_a_store_that_a_profile_replaces_is_refused_with_the_reason(tmp_path: Path) -> None:
+    job = stored(tmp_path)
+    ended = portl(tmp_path, "run", "--event", str(raw_event(tmp_path)), str(job), "--profile", "local")
+    assert (ended.code, "a profile makes that no bucket" in ended.err) == (2, True), ended.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from typing import Any
 
 import click
 
-from portl.connections import resolve
+from portl.connections import resolve, variables
 from portl.errors import MissingVariable, PortlError
-from portl.jobs import Job, ScheduleTrigger, TriggerSpec, fits_event
+from portl.jobs import Job, S3Trigger, ScheduleTrigger, TriggerSpec, fits_event, watched
 from portl.triggers import read_request, start_of, use_starter
 from portl.values import redact
 from portl_cli.commands._again import Refused, made_with, profile_of, resume_command
@@ -137,6 +138,9 @@ def _concerned(job: Job, event: Mapping[str, Any], *, demo: bool) -> Iterator[Tr
 
 def _pattern(job: Job, trigger: TriggerSpec, *, demo: bool) -> dict[str, Any]:
     """The pattern of a trigger as a deployment would have it. A demo serves what is unset: any bucket is the one."""
+    if isinstance(trigger, S3Trigger) and watched(trigger, job.connections) is None:
+        text = f"{trigger.id} is about objects of {trigger.store}, and a profile makes that no bucket: run it without --profile"
+        raise click.UsageError(text)
     pattern = event_pattern(job, trigger)
     try:
         found: dict[str, Any] = resolve(pattern)
@@ -145,6 +149,17 @@ def _pattern(job: Job, trigger: TriggerSpec, *, demo: bool) -> dict[str, Any]:
             raise
         found = {**pattern, "detail": {name: value for name, value in pattern["detail"].items() if name != "bucket"}}
     return found
+
+
+def served_event(who: Awoken, event: dict[str, Any], *, demo: bool) -> dict[str, Any]:
+    """The event as a demo has it: a folder in the place of a store's bucket keeps no versions, so that none is told."""
+    if not (demo and isinstance(who.trigger, S3Trigger) and who.trigger.store is not None):
+        return event
+    if not any(not os.environ.get(name) for _, name in variables(dict(who.found.job.connections[who.trigger.store]))):
+        return event
+    detail = event["detail"]
+    plain = {name: value for name, value in detail["object"].items() if name != "version-id"}
+    return {**event, "detail": {**detail, "object": plain}}
 
 
 def planned(who: Awoken, event: Mapping[str, Any], root: Path) -> dict[str, Any]:

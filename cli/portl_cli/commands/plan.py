@@ -16,7 +16,7 @@ from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._demo_stores import demo_stores
-from portl_cli.commands._event import awoken, event_options, planned, read_event
+from portl_cli.commands._event import awoken, event_options, planned, read_event, served_event
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import Project, compiled, job_file, runs_folder
@@ -81,7 +81,7 @@ def show_event_plan(job: Path | None, file: Path, trigger: str | None, *, sample
     """Makes the plan of the run that an event would start and prints it; answers the exit code."""
     event = read_event(file)
     who = awoken(job, event, trigger, demo=demo)
-    given = planned(who, event, runs_folder(who.project))
+    given = planned(who, served_event(who, event, demo=demo), runs_folder(who.project))
     return show_compiled(who.project, who.found, who.file, given, sample=sample, demo=demo, as_json=as_json)
 
 

@@ -20,7 +20,7 @@ from portl_cli.commands._again import made_with, profile_of, resume_command
 from portl_cli.commands._concluding import conclude, conclude_json
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
-from portl_cli.commands._event import awoken, begin, event_options, read_event, tell_not_begun
+from portl_cli.commands._event import awoken, begin, event_options, read_event, served_event, tell_not_begun
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._on_aws import on_aws
 from portl_cli.commands._outcome import Told, read_outcome
@@ -150,7 +150,7 @@ def run_event(job: Path | None, file: Path, trigger: str | None, manner: Manner)
     event = read_event(file)
     who = awoken(job, event, trigger, demo=manner.demo)
     root = runs_folder(who.project)
-    begun = begin(who, event, root)
+    begun = begin(who, served_event(who, event, demo=manner.demo), root)
     if begun.what != "started":
         return tell_not_begun(who, begun, root, as_json=manner.as_json, demo=manner.demo)
     return run_compiled(who.project, who.found, who.file, begun.given, manner, name=begun.run).code
