@@ -98,9 +98,8 @@ def built() -> Path:
     """The folder that ``sam build`` made, with what samconfig.toml says: cached, in parallel."""
     folder = ROOT / ".cache" / "sam" / "build"
     given = {"PYTHON313": str(RUNTIME)} if RUNTIME.exists() else {}
-    kept = (
-        ROOT / ".cache" / "sam" / f"layers{'-compiled' if given else ''}"
-    )  # SAM would take layers without byte code for the same
+    # SAM would take layers without byte code for the same
+    kept = ROOT / ".cache" / "sam" / f"layers{'-compiled' if given else ''}"
     said = tool("sam", "build", "--build-dir", str(folder), "--cache-dir", str(kept), **given)
     assert ("no byte code" in said) <= (not RUNTIME.exists()), said
     return folder
