@@ -92,9 +92,10 @@ Invoke = Callable[..., Any]
 @cache
 def machine_of_the_event() -> str:
     """Step Functions of moto, with the state machine that the event of start_run names; its endpoint."""
-    keys = {"region_name": "eu-west-1", "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    arn = event("start_run")["machine"].split(":")
+    keys = {"region_name": arn[3], "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     client = boto3.client("stepfunctions", endpoint_url=s3_endpoint(), **keys)
-    name = event("start_run")["machine"].rpartition(":")[2]
+    name = arn[-1]
     definition = {"StartAt": "a", "States": {"a": {"Type": "Succeed"}}}
     client.create_state_machine(name=name, definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/r")
     client.close()
@@ -124,7 +125,7 @@ def invoke(tmp_path: Path, postgres_url: str, peer: Peer, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", machine_of_the_event())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     run.printed = printed  # type: ignore[attr-defined]
     return run
 

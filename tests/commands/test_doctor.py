@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flows.support import Ended, portl
+from stores.sftp_server import PASSWORD, SftpServer, start_sftp_server
 
 JOB = """\
 version: 2
@@ -184,6 +185,38 @@ def test_a_function_and_a_folder_that_are_not_there_are_configuration(doctor: An
     (tmp_path / "statemachines" / "look" / "f.py").unlink()
     code, found = doctor(LOOK_LAKE=str(tmp_path / "f" / "\x7f"))
     assert (code, failures(found)[0]) == (1, ("fn (lambda)", "configuration"))
+
+
+STORE = """\
+version: 2
+job: look
+connections:
+  files: {type: sftp, host: 127.0.0.1, port: PORT, user: tester, host_key: "HOST_KEY", password: "${secret:files}", ROOT}
+steps:
+  - {id: list, type: store.list, path: "files:"}
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> SftpServer:
+    server = start_sftp_server(tmp_path_factory.mktemp("sftp"))
+    (server.root / "there").mkdir()
+    return server
+
+
+@pytest.mark.parametrize(
+    ("password", "port", "code", "kind"),
+    [(PASSWORD, 0, 0, None), ("planted-wrong", 0, 2, "authentication"), (PASSWORD, 1, 3, "network")],
+    ids=["well", "wrong password", "closed port"],
+)
+def test_a_store_is_listed_and_what_is_in_the_way_is_sorted(
+    tmp_path: Path, doctor: Any, files: SftpServer, password: str, port: int, code: int, kind: str | None
+) -> None:
+    text = STORE.replace("PORT", str(port or files.port)).replace("HOST_KEY", files.host_key).replace("ROOT", "root: /there")
+    (tmp_path / "statemachines" / "look" / "job.yaml").write_text(text, "utf-8")
+    ended, found = doctor(PORTL_SECRET_FILES=password)
+    assert (ended, failures(found)) == (code, [("files (sftp)", kind)] if kind else [])
+    assert "planted-wrong" not in json.dumps(found)
 
 
 def test_a_job_that_is_wrong_is_told_with_its_first_finding(tmp_path: Path, doctor: Any) -> None:

@@ -105,6 +105,8 @@ def test_every_page_is_asked_for_once_and_its_records_become_rows_in_order(
     assert written(tmp_path) == records(47)
     assert asked(pages) == [(str(page), 200) for page in range(1, 6)]
     assert len({call["headers"]["idempotency-key"] for call in pages.calls()}) == 5, "each page has a key of its own"
+    assert re.findall(r"pull +api\.call +(.*)", ended.out) == ["47 read, 5 called"]
+    assert "calls 5," in ended.out
     assert {call["headers"]["authorization"] for call in pages.calls()} == {f"Bearer {TOKEN}"}
 
 

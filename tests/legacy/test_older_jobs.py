@@ -85,13 +85,18 @@ def people(query: Any) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("conflict", ["overwrite", "skip"])
 def test_a_csv_goes_into_a_table_as_one_record_after_another_would(
-    tmp_path: Path, older: Any, query: Any, conflict: str
+    tmp_path: Path, older: Any, query: Any, postgres_url: str, conflict: str
 ) -> None:
     query(TABLE)
     query("INSERT INTO people VALUES ('bob@x.org', 'Robert', NULL, 7)")
     ended = run(tmp_path, older(OLD.replace("overwrite", conflict)))
     assert ended.code == 0, ended.err
     assert "old.yaml is of the older form and runs as steps; `portl migrate" in ended.err
+    written = [file for file in (tmp_path / "runs").rglob("*") if file.is_file()]
+    password = str(urlsplit(postgres_url).password)
+    assert written
+    assert [file for file in written if password.encode() in file.read_bytes()] == []
+    assert password not in ended.out + ended.err
     assert people(query) == oracle(conflict, {"bob@x.org": ("bob@x.org", "Robert", None, 7.0)})
 
 

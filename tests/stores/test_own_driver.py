@@ -59,7 +59,7 @@ class Mixes(SqliteDriver):
     """It reads what is there now, whatever content was asked for."""
 
     def get(self, key: str, span: Span) -> tuple[Entry, Iterator[bytes]]:
-        return super().get(key, replace(span, etag=None))
+        return super().get(key, span._replace(etag=None))
 
 
 class Unordered(SqliteDriver):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class FakeStarter:
 
     inputs: dict[str, Any] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
     awaited: list[str] = field(default_factory=list)
 
     def start(self, machine: str, name: str, given: Any) -> bool:
@@ -59,8 +61,12 @@ class FakeStarter:
     def is_running(self, machine: str, besides: str) -> bool:
         return bool(self.running - {besides})
 
+    def succeeded(self, machine: str) -> Iterator[str]:
+        return (name for name in reversed(self.inputs) if name not in self.running | self.failed)
+
     def appeared(self, machine: str, name: str) -> None:
         self.awaited.append(name)
 
-    def end(self) -> None:
+    def end(self, *, failed: bool = False) -> None:
+        self.failed |= self.running if failed else set()
         self.running.clear()

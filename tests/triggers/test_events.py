@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from portl.errors import RunError
 from portl.jobs import TRIGGER_TYPES
 from portl.triggers import execution_name, happened
+from portl.triggers._names import moment_of
 from triggers.support import DROPPED, NIGHTLY, TOLD, event, object_event, trigger
 
 ALLOWED = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -53,9 +55,10 @@ def test_a_bucket_without_versions_gives_none() -> None:
 
 
 def test_a_schedule_gives_the_time_it_was_meant_for() -> None:
-    found = happened(trigger(NIGHTLY), event("schedule")).fields
-    assert (found["time"], found["schedule"].rpartition("/")[2]) == (
+    found = happened(trigger(NIGHTLY), event("schedule"), since="2026-11-11T05:00:00Z").fields
+    assert (found["time"], found["since"], found["schedule"].rpartition("/")[2]) == (
         "2026-11-12T05:00:00Z",
+        "2026-11-11T05:00:00Z",
         "portl-dev-ResourceSyncNightlySchedule-1AB2CD3EF4GH",
     )
 
@@ -93,6 +96,18 @@ def test_a_name_says_what_it_is_about_and_is_the_same_at_every_delivery() -> Non
 def test_another_object_another_version_and_another_write_have_other_names(other: dict[str, Any]) -> None:
     one, two = happened(trigger(DROPPED), event("s3_object_created")), happened(trigger(DROPPED), object_event(**other))
     assert name_of(one) != name_of(two)
+
+
+@given(
+    job=st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,47}\Z"),
+    trigger=st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_]{0,39}\Z"),
+    moment=st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - the strategy adds it
+)
+def test_a_schedules_name_tells_its_time_to_the_schedule_and_to_no_other(job: str, trigger: str, moment: datetime) -> None:
+    time = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    name = execution_name(job, trigger, (time,), f"{moment:%Y%m%d%H%M%S}")
+    assert (moment_of(name, job, trigger), moment_of(name, job, f"{trigger}_")) == (time, None)
+    assert (moment_of(f"{job}-20261112T050000-1a2b", job, trigger), moment_of(name, f"{job}x", trigger)) == (None, None)
 
 
 def test_two_triggers_of_one_event_are_two_runs() -> None:

@@ -114,7 +114,7 @@ def test_a_schedule_starts_flow_a(tmp_path: Path, postgres_url: str, query: Any,
     file = ROOT / "tests" / "events" / "schedule.json"
     ended = run(tmp_path, file, str(job), url=postgres_url, peer=peer)
     assert (ended.code, "records 6" in ended.out) == (0, True), ended.err
-    assert runs(tmp_path)[0].startswith("resource_sync-2026_11_12T05_00_00Z-")
+    assert runs(tmp_path)[0].startswith("resource_sync-20261112050000-")
     again = run(tmp_path, file, str(job), url=postgres_url, peer=peer)
     assert (again.code, len(runs(tmp_path)), query("SELECT count(*) FROM resources")) == (0, 1, [(5,)])
 
@@ -185,3 +185,13 @@ def test_an_event_and_parameters_do_not_go_together(tmp_path: Path) -> None:
     ended = portl(tmp_path, "run", "--event", str(file), str(FLOW_A / "job.yaml"), "--param", "path=a")
     assert (ended.code, "leave out --param" in ended.err) == (2, True)
     assert portl(tmp_path, "run").code == 2
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--dry-run")])
+def test_a_plan_of_an_event_is_that_of_its_parameters_and_begins_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    told, job = event("custom"), str(FLOW_A / "job.yaml")
+    told["detail"]["path"] = str(write_records(tmp_path / "in.csv", records(3, keys=2)))
+    of_event = portl(tmp_path, *command, "--event", str(sent(tmp_path, told)), job, RESOURCES_BUCKET="any-bucket")
+    of_params = portl(tmp_path, "plan", job, "--param", f"path={told['detail']['path']}")
+    assert (of_event.code, of_event.out) == (0, of_params.out), of_event.err
+    assert not (tmp_path / "runs").exists() or runs(tmp_path) == []

@@ -69,6 +69,34 @@ def test_skip_begins_nothing_while_a_run_goes_on_and_knows_its_own_run_again() -
     assert [given["day"] for given in starter.inputs.values()] == ["2026-11-12"] * 2
 
 
+def test_since_is_the_time_of_the_last_run_of_the_schedule_that_succeeded() -> None:
+    starter, spec = FakeStarter(), {**NIGHTLY, "params": {"since": "{{ event.since }}", "until": "{{ event.time }}"}}
+
+    def at(hour: int, trigger: str = "nightly") -> None:
+        sent = {**event("schedule"), "time": f"2026-11-12T{hour:02}:00:00Z"}
+        start_event(request({**spec, "id": trigger}, sent), starter)
+
+    at(5)
+    starter.end()
+    at(6)
+    starter.end(failed=True)
+    at(7)
+    starter.end()
+    at(8, "another")
+    starter.end()
+    starter.start(MACHINE, "sync-by-hand", {})
+    starter.end()
+    at(9)
+    given = [(each["since"], each["until"]) for each in starter.inputs.values() if each]
+    assert [[time and time[11:13] for time in each] for each in given] == [
+        [None, "05"],
+        ["05", "06"],
+        ["05", "07"],
+        [None, "08"],
+        ["07", "09"],
+    ]
+
+
 def test_allow_begins_a_run_beside_another() -> None:
     starter = FakeStarter()
     found = [start_event(moment(f"2026-11-12T0{hour}:00:00Z", "allow"), starter)["what"] for hour in (5, 6)]

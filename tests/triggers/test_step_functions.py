@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -11,8 +14,9 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from flows.support import load_function
 from portl.errors import RunError
-from portl.triggers import StepFunctions, start_event
+from portl.triggers import StepFunctions, execution_name, start_event, use_starter
 from triggers.support import DROPPED, NIGHTLY, event
 
 REGION = "eu-central-1"
@@ -54,6 +58,23 @@ def test_an_event_starts_one_execution_of_its_name_with_its_parameters(client: A
     )
 
 
+def test_the_function_itself_starts_the_execution_of_its_event_file(client: Any, machine: str) -> None:
+    use_starter(StepFunctions(client))
+    try:
+        found = load_function("start_run")(event("start_run"), None)
+    finally:
+        use_starter(None)
+    execution = client.describe_execution(executionArn=f"{machine.replace('stateMachine', 'execution')}:{found['run']}")
+    assert (found["what"], json.loads(execution["input"])["version"]) == ("started", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e")
+
+
+def test_nothing_of_aws_is_loaded_before_an_execution_is_started() -> None:
+    code = """import sys; from portl.triggers import current_starter; current_starter()
+print([name for name in ("boto3", "obstore", "pg8000") if name in sys.modules])"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
 def test_the_same_event_is_one_execution_while_it_goes_on_when_it_is_over_and_after_the_job_has_changed(
     client: Any, machine: str
 ) -> None:
@@ -74,6 +95,29 @@ def test_a_schedule_skips_what_falls_into_a_run_and_begins_the_next(client: Any,
     client.stop_execution(executionArn=f"{machine.replace('stateMachine', 'execution')}:{first['run']}")
     assert start_event(later, starter)["what"] == "started"
     assert len(executions(client, machine)) == 2
+
+
+def test_since_is_read_off_the_executions_that_succeeded_page_by_page(machine: str) -> None:
+    """The answers are of the shape of https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html."""
+
+    def listed(*names: str) -> list[dict[str, Any]]:
+        about = {"stateMachineArn": machine, "status": "SUCCEEDED", "startDate": datetime(2026, 11, 12, tzinfo=UTC)}
+        return [{"executionArn": f"{machine}:{name}", "name": name, **about} for name in names]
+
+    last = execution_name("sync", "nightly", ("2026-11-11T05:00:00Z",), "20261111050000")
+    asked = {"stateMachineArn": machine, "statusFilter": "SUCCEEDED"}
+    made = boto3.client("stepfunctions", **KEYS)
+    spec = {**NIGHTLY, "overlap": "allow", "params": {"since": "{{ event.since }}"}}
+    name = execution_name("sync", "nightly", ("2026-11-12T05:00:00Z",), "20261112050000")
+    with Stubber(made) as stubbed:
+        stubbed.add_response("list_executions", {"executions": listed("by-hand"), "nextToken": "more"}, asked)
+        stubbed.add_response("list_executions", {"executions": listed(last)}, {**asked, "nextToken": "more"})
+        started = {"executionArn": f"{machine}:{name}", "startDate": datetime(2026, 11, 12, tzinfo=UTC)}
+        given = {"stateMachineArn": machine, "name": name, "input": '{"since": "2026-11-11T05:00:00Z"}'}
+        stubbed.add_response("start_execution", started, given)
+        assert start_event(request(machine, spec, event("schedule")), StepFunctions(made)) == {"run": name, "what": "started"}
+        stubbed.assert_no_pending_responses()
+    made.close()
 
 
 def test_a_queued_start_waits_until_lists_show_it(client: Any, machine: str) -> None:

@@ -8,12 +8,16 @@ from typing import Any
 import boto3
 import pytest
 
+from files.support import World
 from portl.connections import Connections
-from portl.errors import Changed, NotFound, NotSupported
+from portl.errors import Changed, NotFound, NotSupported, RunError
 from portl.runs._csv_files import CsvFiles
 from portl.runs._folder import RunFolder
 from portl.runs._rows import RowsReader, keep_files
+from portl.steps._transferring import Transferring
 from portl.steps.csv_read import CsvRead, Reading
+from portl.steps.store_copy import StoreCopy
+from portl.steps.store_move import Moving, StoreMove
 from portl.stores import ExactKey, File, MemoryDriver, S3Driver, S3Spec, Store, place, transfer
 from stores.backends import s3_endpoint, s3_spec
 
@@ -109,3 +113,58 @@ def test_an_old_version_can_be_put_back_in_its_own_place(store: Store) -> None:
     put(store, "a.csv", b"new")
     placed = place(File("lake:a.csv", store, "a.csv", version), File("lake:a.csv", store, "a.csv"), overwrite="replace")
     assert (placed.action, store.read("a.csv")) == ("copied", b"old")
+
+
+@pytest.fixture
+def world(spec: S3Spec) -> Iterator[World]:
+    made = World(lake=S3Driver(spec), here=MemoryDriver())
+    yield made
+    made.close()
+
+
+def planned(kind: Any, made: Any, scope: dict[str, Any], **fields: Any) -> Any:
+    """What a step is about to do, given its fields."""
+    return made(kind.model_validate({"id": "s", **fields}), Connections({})).plan(scope)
+
+
+def test_a_step_copies_the_version_of_the_event_and_a_key_that_looks_like_a_pattern(store: Store, world: World) -> None:
+    version, _ = put(store, "in/a[1]*.csv", b"old")
+    put(store, "in/a[1]*.csv", b"new")
+    scope = {"params": {"path": "lake:in/a[1]*.csv", "version": version}}
+    told = {"type": "store.copy", "from": "{{ params.path }}", "version": "{{ params.version }}", "to": "here:kept/"}
+    intent = planned(StoreCopy, Transferring, scope, **told)
+    assert intent.told() == (
+        "copy",
+        {
+            "from": "lake:in/a[1]*.csv",
+            "to": "here:kept/a[1]*.csv",
+            "version": version,
+            "overwrite": "fail",
+            "verify": "checksum",
+        },
+    )
+    assert world.do(intent)["action"] == "copied"
+    assert world.contents()["here"] == {"kept/a[1]*.csv": b"old"}
+
+
+def test_a_move_takes_the_newest_version_only_and_leaves_a_newer_one_where_it_is(store: Store, world: World) -> None:
+    version, _ = put(store, "a.csv", b"old")
+    told = {"type": "store.move", "from": "lake:a.csv", "version": version, "to": "here:a.csv"}
+    intent = planned(StoreMove, Moving, {}, **told)
+    put(store, "a.csv", b"new")
+    with pytest.raises(Changed, match="lake:a"):
+        world.do(intent)
+    assert world.contents() == {"lake": {"a.csv": b"new"}, "here": {}}
+    newest = store.stat("a.csv")
+    assert newest is not None
+    assert world.do(planned(StoreMove, Moving, {}, **told | {"version": str(newest.version)}))["action"] == "moved"
+    assert world.contents() == {"lake": {}, "here": {"a.csv": b"new"}}
+
+
+def test_a_version_and_a_list_of_files_do_not_go_together() -> None:
+    step = CsvRead(id="read", type="csv.read", path="{{ file.path }}", for_each="{{ steps.x.rows }}", version="1")
+    assert [(where, code) for where, code, _, _ in step.findings()] == [(("version",), "J004")]
+    with pytest.raises(RunError, match="R107 path gives"):
+        Reading(CsvRead(id="read", type="csv.read", path="{{ paths }}", version="1"), Connections({})).plan(
+            {"paths": ["a", "b"]}
+        )

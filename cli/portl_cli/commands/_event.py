@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from portl.connections import resolve
-from portl.errors import MissingVariable
+from portl.errors import MissingVariable, PortlError
 from portl.jobs import Job, ScheduleTrigger, TriggerSpec, fits_event
-from portl.triggers import use_starter
+from portl.triggers import read_request, start_of, use_starter
 from portl.values import redact
-from portl_cli.commands._again import Refused, resume_command
+from portl_cli.commands._again import Refused, made_with, profile_of, resume_command
 from portl_cli.commands._display import display_for
 from portl_cli.commands._ending import kept_runs, whole_run
 from portl_cli.commands._project import Project, compiled, find_project, job_file
@@ -49,6 +49,18 @@ class Begun:
     given: dict[str, Any]
 
 
+def event_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--event`` and ``--trigger`` to a command."""
+    file = click.option(
+        "--event",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The run that this event starts, as EventBridge sends it; without JOB of the one job that takes it.",
+    )
+    chosen = click.option("--trigger", metavar="ID", help="The trigger that takes the event, where several would.")
+    return file(chosen(command))
+
+
 class LocalStarter:
     """Takes down what would be started; runs are those under the runs' root."""
 
@@ -66,6 +78,10 @@ class LocalStarter:
         """See Starter."""
         runs = [run for run in kept_runs(self._root) if run["job"] == machine and run["run"] != besides]
         return any(run["status"] == "RUNNING" for run in runs)
+
+    def succeeded(self, machine: str) -> Iterator[str]:
+        """See Starter."""
+        return (run["run"] for run in kept_runs(self._root) if run["job"] == machine and run["status"] == "SUCCEEDED")
 
     def appeared(self, machine: str, name: str) -> None:
         """See Starter: a run's folder is seen at once."""
@@ -131,6 +147,20 @@ def _pattern(job: Job, trigger: TriggerSpec, *, demo: bool) -> dict[str, Any]:
     return found
 
 
+def planned(who: Awoken, event: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The input that an event would give to its run.
+
+    Raises:
+        Refused: the event is of another kind, or an expression fails on it.
+    """
+    job = who.found.job
+    try:
+        request = read_request({**request_of(job, job.job, who.trigger), "event": event})
+        return start_of(request, LocalStarter(root)).given
+    except PortlError as problem:
+        raise Refused(redact(str(problem))) from None
+
+
 def begin(who: Awoken, event: Mapping[str, Any], root: Path) -> Begun:
     """Hands the event to the ``start_run`` function of the project's template, as its rule or schedule would.
 
@@ -170,6 +200,6 @@ def tell_not_begun(who: Awoken, begun: Begun, root: Path, *, as_json: bool, demo
         click.echo(redact(line))
     if run["status"] in ("SUCCEEDED", "RUNNING"):
         return DONE
-    command = resume_command(who.file, begun.run, where="--demo" if demo else "")
+    command = resume_command(who.file, begun.run, where=made_with(profile_of(root / begun.run), demo=demo))
     display.say(f"  go on   {command}")
     return FAILED

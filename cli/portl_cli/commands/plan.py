@@ -16,6 +16,7 @@ from portl.errors import RunError
 from portl.runs import NEW_KEY
 from portl.values import marked, redact
 from portl_cli.commands._demo_stores import demo_stores
+from portl_cli.commands._event import awoken, event_options, planned, read_event
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import Project, compiled, job_file, runs_folder
@@ -34,10 +35,11 @@ _COLOURS: dict[str, dict[str, Any]] = {
 
 
 @click.command("plan")
-@click.argument("job", type=click.Path(path_type=Path))
+@click.argument("job", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the job, or @FILE: a JSON object of some."
 )
+@event_options
 @profile_option
 @click.option("--sample", type=click.IntRange(1, 100), default=3, show_default=True, help="Records of each list to show.")
 @click.option(
@@ -47,7 +49,17 @@ _COLOURS: dict[str, dict[str, Any]] = {
 )
 @click.option("--new-key", is_flag=True, help="Plan it as new work, as `portl run --new-key` does it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line: what `portl run --intents` keeps.")
-def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, new_key: bool, as_json: bool) -> int:
+def command(
+    *,
+    job: Path | None,
+    params: tuple[str, ...],
+    event: Path | None,
+    trigger: str | None,
+    sample: int,
+    demo: bool,
+    new_key: bool,
+    as_json: bool,
+) -> int:
     """Show what a run of JOB would do: every SQL statement and every request, for the first records. Nothing is done.
 
     What only a call would know is shown as <enrich[0].md5>, or taken from the step's `sample`.
@@ -56,7 +68,21 @@ def command(*, job: Path, params: tuple[str, ...], sample: int, demo: bool, new_
     Example:
       portl plan statemachines/resource_sync/job.yaml --param path=resources.csv
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    if event is not None:
+        if params or new_key:
+            raise click.UsageError("--event says all that a run is given: leave out --param and --new-key")
+        return show_event_plan(job, event, trigger, sample=sample, demo=demo, as_json=as_json)
+    if job is None:
+        raise click.UsageError("Missing argument 'JOB': name it, or an event with --event.")
     return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
+
+
+def show_event_plan(job: Path | None, file: Path, trigger: str | None, *, sample: int, demo: bool, as_json: bool) -> int:
+    """Makes the plan of the run that an event would start and prints it; answers the exit code."""
+    event = read_event(file)
+    who = awoken(job, event, trigger, demo=demo)
+    given = planned(who, event, runs_folder(who.project))
+    return show_compiled(who.project, who.found, who.file, given, sample=sample, demo=demo, as_json=as_json)
 
 
 def show_plan(job: Path, params: tuple[str, ...], *, sample: int, demo: bool, new_key: bool, as_json: bool) -> int:

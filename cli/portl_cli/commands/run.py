@@ -16,11 +16,11 @@ from portl.errors import SetupError
 from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
-from portl_cli.commands._again import resume_command
+from portl_cli.commands._again import made_with, profile_of, resume_command
 from portl_cli.commands._concluding import conclude, conclude_json
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
-from portl_cli.commands._event import awoken, begin, read_event, tell_not_begun
+from portl_cli.commands._event import awoken, begin, event_options, read_event, tell_not_begun
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._on_aws import on_aws
 from portl_cli.commands._outcome import Told, read_outcome
@@ -30,7 +30,7 @@ from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, run
 from portl_cli.commands._resume import resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
-from portl_cli.commands.plan import show_plan
+from portl_cli.commands.plan import show_event_plan, show_plan
 from portl_cli.compile import Compiled
 from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClock, execute, load_machine
 
@@ -55,13 +55,7 @@ from portl_cli.engine import AWS_LIMITS, NO_LIMITS, Execution, Limits, SystemClo
 @click.option(
     "--from", "from_step", metavar="STEP", help="Do STEP and those behind it again; the steps before it are taken from RUN."
 )
-@click.option(
-    "--event",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Run what this event starts, as EventBridge sends it; without JOB the one job that takes it.",
-)
-@click.option("--trigger", metavar="ID", help="The trigger that takes the event, where several would.")
+@event_options
 @profile_option
 @click.option("--intents", is_flag=True, help="Keep every statement and request in intents.jsonl of the run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
@@ -101,10 +95,8 @@ def command(
     goes_on = resume is not None or from_step is not None
     if goes_on and (new_key or dry_run):
         raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
-    if event is not None and (goes_on or new_key or dry_run or params):
-        raise click.UsageError(
-            "--event says all that a run is given: leave out --param, --new-key, --dry-run, --resume and --from"
-        )
+    if event is not None and (goes_on or new_key or params):
+        raise click.UsageError("--event says all that a run is given: leave out --param, --new-key, --resume and --from")
     manner = Manner(
         demo=demo,
         init_db=init_db,
@@ -114,10 +106,12 @@ def command(
         limits=AWS_LIMITS if limits == "on" else NO_LIMITS,
         time_scale=time_scale,
     )
+    if event is not None and dry_run:
+        return show_event_plan(job, event, trigger, sample=sample, demo=demo, as_json=as_json)
     if event is not None:
         return run_event(job, event, trigger, manner)
     if job is None:
-        raise click.UsageError("name a JOB, or an event with --event")
+        raise click.UsageError("Missing argument 'JOB': name it, or an event with --event.")
     if dry_run:
         return show_plan(job, params, sample=sample, demo=demo, new_key=new_key, as_json=as_json)
     project, found = compiled(job)
@@ -195,11 +189,8 @@ def run_compiled(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on = (
-        (again or resume_command(file, run_folder.name, where="--demo" if demo else ""))
-        if (run_folder / "run.json").is_file()
-        else ""
-    )
+    goes_on = again or resume_command(file, run_folder.name, where=made_with(profile_of(run_folder), demo=demo))
+    goes_on = goes_on if (run_folder / "run.json").is_file() else ""
     told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
     return Ran(conclude_json(told, display) if manner.as_json else conclude(told), run_folder)

@@ -173,7 +173,7 @@ def _may_fail(rules: Sequence[str]) -> Resource:
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Resource": get_att(FAILED),
+        "Resource": [get_att(FAILED)],
         "Condition": {"ArnEquals": {"aws:SourceArn": [get_att(rule) for rule in rules]}},
     }
     document = {"Version": "2012-10-17", "Statement": [statement]}
@@ -181,9 +181,9 @@ def _may_fail(rules: Sequence[str]) -> Resource:
 
 
 def _rights(jobs: Sequence[Job]) -> Resource:
-    overlaps = {job.job: {each.overlap for each in job.triggers if isinstance(each, ScheduleTrigger)} for job in jobs}
-    looked = [name for name, found in overlaps.items() if found & {"skip", "queue"}]
-    waited = [name for name, found in overlaps.items() if "queue" in found]
+    schedules = {job.job: [each for each in job.triggers if isinstance(each, ScheduleTrigger)] for job in jobs}
+    looked = [name for name, found in schedules.items() if any(map(_looks, found))]
+    waited = [name for name, found in schedules.items() if any(each.overlap == "queue" for each in found)]
     statements = [_allow("states:StartExecution", [ref(machine_id(job.job)) for job in jobs if job.triggers])]
     if looked:
         statements.append(_allow("states:ListExecutions", [ref(machine_id(name)) for name in looked]))
@@ -193,6 +193,11 @@ def _rights(jobs: Sequence[Job]) -> Resource:
     document = {"Version": "2012-10-17", "Statement": statements}
     properties = {"PolicyName": RIGHTS, "Roles": [ref(f"{FUNCTION}Role")], "PolicyDocument": document}
     return {"Type": "AWS::IAM::Policy", "Properties": properties}
+
+
+def _looks(schedule: ScheduleTrigger) -> bool:
+    """Whether the list of executions is asked: for those that go on, or for the last one that succeeded."""
+    return schedule.overlap != "allow" or "event" in str(schedule.params)
 
 
 def _allow(action: str, resources: Sequence[Function]) -> Mapping[str, Any]:

@@ -85,7 +85,7 @@ class ScheduleTrigger(TriggerSpec):
         default=None, ge=1, le=1_440, description="How many minutes late it may begin; on the minute when not told."
     )
 
-    gives: ClassVar[frozenset[str]] = frozenset({"id", "time", "schedule"})
+    gives: ClassVar[frozenset[str]] = frozenset({"id", "time", "since", "schedule"})
 
 
 class EventTrigger(TriggerSpec):

@@ -2,7 +2,7 @@
 
 from portl.runs._begin import NEW_KEY, Run, base_params, check_key, read_params
 from portl.runs._clock import scaled
-from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REPLAYED, REUSED, ROLLED_BACK
+from portl.runs._counts import CALLED, FAILED, FAILED_BEFORE, LEFT_OUT, REPLAYED, REUSED, ROLLED_BACK
 from portl.runs._csv_files import CsvFiles
 from portl.runs._drivers import Load, run_step
 from portl.runs._effects import Effects, Executor, LiveEffects, Staged, use_effects
@@ -79,6 +79,7 @@ from portl.runs._units import Unit, earlier_unit
 from portl.runs._wait_driver import run_wait
 
 __all__ = [
+    "CALLED",
     "ENQUEUE",
     "ENQUEUED_COLUMNS",
     "FAILED",

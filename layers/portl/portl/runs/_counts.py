@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CALLED = "called"
+"""Its API was called; ``called:3`` beside ``read:40`` are the calls that it took to read these."""
 LEFT_OUT = "left out"
 """A branch or a ``when`` left it out."""
 FAILED, FAILED_BEFORE, ROLLED_BACK = "failed", "failed before", "rolled back"
@@ -11,3 +13,9 @@ REUSED = "reused"
 REPLAYED = "answered as before"
 """Its unit had been done already."""
 NOT_DONE_NOW = frozenset({LEFT_OUT, FAILED, FAILED_BEFORE, ROLLED_BACK, REUSED, REPLAYED})
+
+
+def records_in(said: str, number: int) -> int:
+    """How many records were done, of those that count as ``said``: ``read:40`` stands for forty, calls beside it for none."""
+    kind, _, many = said.partition(":")
+    return 0 if said in NOT_DONE_NOW or (many and kind == CALLED) else int(many or 1) * number

@@ -80,7 +80,7 @@ def _do_once(task: Task, node: Node, intent: Intent | None) -> dict[str, Any]:
     result = None if intent is None else carry_out(node, intent, task.executor, None, most_slept=SLEPT_S)
     task.folder.write(f"results/{node.spec.id}.json", kept_result(node.spec, result))
     tally = Tally()
-    tally.counts[node.prepared.outcome(result) if result is not None else LEFT_OUT] += 1
+    tally.counts.update(node.prepared.outcome(result).split("+") if result is not None else [LEFT_OUT])
     tally.keep(task.folder, None, node.spec.id)
     if node.branches and result is not None:
         return {"branch": task.executor.way(result["branch"], step_id=node.spec.id)}

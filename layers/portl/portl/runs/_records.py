@@ -11,7 +11,7 @@ from typing import Any
 from portl.errors import Place, StepError
 from portl.jobs import DATABASES, StepSpec
 from portl.runs._attempts import attempt
-from portl.runs._counts import FAILED, NOT_DONE_NOW
+from portl.runs._counts import FAILED, records_in
 from portl.runs._effects import Executor
 from portl.runs._folder import RunFolder
 from portl.runs._intents import Intent, Pages
@@ -79,8 +79,7 @@ class Tally:
         """Puts the counts into the run, under the step and the chunk; a retry replaces them."""
         name = "all" if chunk is None else f"{chunk:05d}"
         folder.write(f"stats/{step_id}/{name}.json", dict(self.counts))
-        done = (int(said.partition(":")[2] or 1) * number for said, number in self.counts.items() if said not in NOT_DONE_NOW)
-        count("Records", sum(done), step_id=step_id)
+        count("Records", sum(records_in(*each) for each in self.counts.items()), step_id=step_id)
         count("DeadLetters", self.counts[FAILED], step_id=step_id)
 
 

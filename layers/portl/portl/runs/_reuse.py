@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portl.errors import Place, RunError
-from portl.runs._counts import FAILED, FAILED_BEFORE, LEFT_OUT, REUSED, ROLLED_BACK
+from portl.runs._counts import CALLED, FAILED, FAILED_BEFORE, LEFT_OUT, REUSED, ROLLED_BACK
 from portl.runs._fingerprint import step_ids
 from portl.runs._letters import chunk_letters, is_open, keep_letters, keep_settled, settled
 from portl.runs._rows import Rows, pick_records
@@ -163,7 +163,8 @@ def _take(task: Task, base: str) -> None:
 def _counted(counts: dict[str, int]) -> dict[str, int]:
     """The same records, as reused; a count such as ``read:3500`` stands for so many. What was not done is not reused."""
     same = {name: count for name, count in counts.items() if name in _NOT_DONE and count}
-    reused = sum(count * int(name.partition(":")[2] or 1) for name, count in counts.items() if name not in _NOT_DONE)
+    done = {name: count for name, count in counts.items() if name not in _NOT_DONE and not name.startswith(f"{CALLED}:")}
+    reused = sum(count * int(name.partition(":")[2] or 1) for name, count in done.items())
     return {REUSED: reused, **same} if reused else same
 
 

@@ -25,7 +25,7 @@ class Prepared(Protocol):
         ...
 
     def outcome(self, result: Any) -> str:
-        """What the record counts as in the summary, such as ``inserted`` or ``called``."""
+        """What the record counts as in the summary, such as ``inserted`` or ``called``; joined by + where it is several."""
         ...
 
 

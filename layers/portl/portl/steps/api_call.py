@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from portl.connections import Connections, marks_as_names
 from portl.jobs import ResultShape, StepSpec, alone
-from portl.runs import Pages, Request, Scope, StepType, Task, run_pages, run_step
+from portl.runs import CALLED, Pages, Request, Scope, StepType, Task, run_pages, run_step
 from portl.steps._paginate import (
     MOST_SLOW,
     PAGE,
@@ -162,8 +162,8 @@ class Calling:
         return {"status": answer.status, "headers": answer.headers, **body}
 
     def outcome(self, result: Any) -> str:
-        """Called; pages are counted by record."""
-        return "called" if self._paging is None else f"read:{result['count']}"
+        """Called; of pages the records are counted, and the calls that it took."""
+        return "called" if self._paging is None else f"read:{result['count']}+{CALLED}:{result['pages']}"
 
 
 def _header(name: str, text: str, connections: Connections) -> tuple[str, Compiled, dict[str, Any]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from portl.errors import InvalidPath
 
@@ -17,8 +16,7 @@ _S3 = re.compile(r"s3://([^/]*)/?(.*)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where a file is: in the store of a name, in a bucket of S3, or, where both are empty, on this machine."""
 
     path: str
@@ -30,8 +28,7 @@ BUCKET_LENGTH = 3, 63
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A bucket by its address alone: keys, region and endpoint are the environment's, or the function's role's. See S3Spec.
 
     Where there is nothing to check there is no model: to load what checks a connection takes longer than to read an object.

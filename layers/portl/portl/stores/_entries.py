@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Capability = Literal[
     "create",
@@ -65,8 +65,7 @@ class Written:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Which bytes of a file: from ``start`` up to ``end`` (None: all), and of which content, where that is told."""
 
     start: int = 0

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from portl.errors import (
     AlreadyExists,
@@ -37,8 +36,7 @@ _ELSEWHERE = "redirect without LOCATION"
 """What obstore makes of a 301, with which S3 answers whoever asks in another region than the bucket's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codes:
+class Codes(NamedTuple):
     """What a service's own error codes mean, where its status is not enough."""
 
     throttled: frozenset[str]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from portl.errors import StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """``attempts`` in all; the pause before each is drawn up to ``base_s``, twice that, … at most ``max_s``; all in seconds.
 
     Nothing begins that could not end before ``deadline_s`` after the first attempt.

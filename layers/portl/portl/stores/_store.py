@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from portl.errors import FolderNotEmpty, IsFolder, NotFound, NotSupported, StoreClosed, StoreError
-from portl.stores._driver import Driver
 from portl.stores._entries import Capability, Entry, How, Span, Written
 from portl.stores._globs import Pattern
 from portl.stores._paths import ExactKey, checked, folder
@@ -19,6 +18,7 @@ from portl.stores._retry import Attempts, RetryPolicy
 from portl.stores._saying import filled, said
 
 if TYPE_CHECKING:
+    from portl.stores._driver import Driver
     from portl.stores._progress import OnProgress
     from portl.stores._writing import Writing
 

@@ -2,7 +2,7 @@
 
 from portl.triggers._events import Happened, happened
 from portl.triggers._names import execution_name
-from portl.triggers._request import StartRequest, request_document
+from portl.triggers._request import StartRequest, read_request, request_document
 from portl.triggers._start import Started, Starter, start_event, start_of
 from portl.triggers._step_functions import StepFunctions, current_starter, use_starter
 
@@ -15,6 +15,7 @@ __all__ = [
     "current_starter",
     "execution_name",
     "happened",
+    "read_request",
     "request_document",
     "start_event",
     "start_of",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from portl.errors import RunError
 from portl.jobs import EventTrigger, S3Trigger, ScheduleTrigger, TriggerSpec
 from portl.stores import name_parts
+from portl.triggers._names import STAMP, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,10 @@ class Happened:
     readable: str
 
 
-def happened(trigger: TriggerSpec, event: Mapping[str, Any], below: str = "") -> Happened:
-    """What has happened. ``below`` is what the keys of an s3 trigger's store begin with.
+def happened(trigger: TriggerSpec, event: Mapping[str, Any], below: str = "", since: str | None = None) -> Happened:
+    """What has happened.
+
+    ``below`` is what the keys of an s3 trigger's store begin with, ``since`` when a schedule's last run was that succeeded.
 
     Raises:
         RunError: R191, the event is of another kind than the trigger.
@@ -35,10 +39,10 @@ def happened(trigger: TriggerSpec, event: Mapping[str, Any], below: str = "") ->
             case S3Trigger():
                 return _object(trigger, event, below)
             case ScheduleTrigger():
-                return _moment(event)
+                return _moment(event, since)
             case EventTrigger():
                 return _sent(event)
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, ValueError) as problem:
         text = f'the event has no {problem}, which the trigger "{trigger.id}" of type {trigger.type} needs'
         hint = "docs/triggers.md shows the event of every type of trigger"
         raise RunError(text, code="R191", hint=hint) from problem
@@ -71,16 +75,16 @@ def _object(trigger: S3Trigger, event: Mapping[str, Any], below: str) -> Happene
     return Happened(fields, (bucket, key, version or "", sequencer or event["id"]), fields["name"])
 
 
-def _moment(event: Mapping[str, Any]) -> Happened:
+def _moment(event: Mapping[str, Any], since: str | None) -> Happened:
     """A schedule's moment. The scheduled time is its identity: what the scheduler calls an id is new at every attempt.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
     """
     if not event["resources"]:
         raise KeyError("resources")
-    schedule = event["resources"][0]
-    fields = {"id": event["id"], "time": event["time"], "schedule": schedule}
-    return Happened(fields, (event["time"],), event["time"])
+    moment = datetime.fromisoformat(event["time"]).astimezone(UTC)
+    fields = {"id": event["id"], "time": told(moment), "since": since, "schedule": event["resources"][0]}
+    return Happened(fields, (fields["time"],), f"{moment:{STAMP}}")
 
 
 def _sent(event: Mapping[str, Any]) -> Happened:

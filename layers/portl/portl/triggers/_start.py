@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,7 +10,7 @@ from portl.errors import OUTCOMES, PortlError, StepError
 from portl.jobs import ScheduleTrigger
 from portl.runs import log
 from portl.triggers._events import happened
-from portl.triggers._names import execution_name
+from portl.triggers._names import execution_name, moment_of
 from portl.triggers._request import StartRequest, requests_of
 from portl.values import compile_value, redact, to_json
 
@@ -32,6 +32,10 @@ class Starter(Protocol):
         """Waits until a run that was started would be found by ``is_running``."""
         ...
 
+    def succeeded(self, machine: str) -> Iterator[str]:
+        """The names of the runs that have succeeded, the one that began last first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -49,20 +53,34 @@ class Started:
     what: What
 
 
-def start_of(request: StartRequest) -> Start:
+def start_of(request: StartRequest, starter: Starter) -> Start:
     """The run that an event asks for.
 
     Raises:
         RunError: R191, the event is of another kind; TemplateError: an expression fails on it.
     """
-    found = happened(request.trigger, request.event, request.below)
+    params = compile_value(request.trigger.params)
+    since = _since(request, starter) if any(_may_be_since(each.path) for each in params.references) else None
+    found = happened(request.trigger, request.event, request.below, since)
     name = execution_name(request.job, request.trigger.id, found.identity, found.readable)
-    return Start(name, to_json(compile_value(request.trigger.params).render({"event": found.fields})))
+    return Start(name, to_json(params.render({"event": found.fields})))
+
+
+def _may_be_since(path: Sequence[str | int | None]) -> bool:
+    return tuple(path[:2]) in (("event",), ("event", "since"), ("event", None))
+
+
+def _since(request: StartRequest, starter: Starter) -> str | None:
+    """When the schedule's last run that succeeded was meant for: nothing but the runs themselves is asked."""
+    if not isinstance(request.trigger, ScheduleTrigger):
+        return None
+    times = (moment_of(name, request.job, request.trigger.id) for name in starter.succeeded(request.machine))
+    return next((time for time in times if time is not None), None)
 
 
 def start(request: StartRequest, starter: Starter) -> Started:
     """Starts the run of an event, unless it was started before or its schedule says that it is not to be."""
-    wanted = start_of(request)
+    wanted = start_of(request, starter)
     overlap = request.trigger.overlap if isinstance(request.trigger, ScheduleTrigger) else "allow"
     if overlap != "allow" and starter.is_running(request.machine, wanted.name):
         return Started(wanted.name, "skipped" if overlap == "skip" else "waiting")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +53,11 @@ class StepFunctions:
         """See Starter."""
         pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
         return any(each["name"] != besides for page in pages for each in page["executions"])
+
+    def succeeded(self, machine: str) -> Iterator[str]:
+        """See Starter. Executions that ended more than 90 days ago are no more."""
+        pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="SUCCEEDED")
+        return (each["name"] for page in pages for each in page["executions"])
 
     def appeared(self, machine: str, name: str) -> None:
         """See Starter. Lists of executions lag behind; one that has ended by then will not be in one any more."""
