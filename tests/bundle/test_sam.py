@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import distributions, requires
 from pathlib import Path
 from typing import Any
@@ -72,13 +74,16 @@ def test_cfn_lint_finds_nothing_in_the_transformed_template() -> None:
     assert tool("cfn-lint", "--regions", "eu-west-1", "--", "template.yaml") == ""
 
 
-def test_sam_knows_every_setting_of_samconfig() -> None:
-    import tomllib
+@cache
+def options(command: str) -> str:
+    return tool("sam", command, "--help")
 
+
+def test_sam_knows_every_setting_of_samconfig() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     for environment, commands in config.items():
         for command, tables in commands.items() if environment != "version" else ():
-            known = tool("sam", "deploy" if command == "global" else command, "--help")
+            known = options("deploy" if command == "global" else command)
             for name in tables["parameters"]:
                 assert f"--{name.replace('_', '-')}" in known, (environment, command, name)
 
@@ -98,7 +103,9 @@ def built() -> Path:
     """The folder that ``sam build`` made, with what samconfig.toml says: cached, in parallel."""
     folder = ROOT / ".cache" / "sam" / "build"
     given = {"PYTHON313": str(RUNTIME)} if RUNTIME.exists() else {}
-    said = tool("sam", "build", "--build-dir", str(folder), "--cache-dir", str(ROOT / ".cache" / "sam" / "layers"), **given)
+    # SAM would take layers without byte code for the same
+    kept = ROOT / ".cache" / "sam" / f"layers{'-compiled' if given else ''}"
+    said = tool("sam", "build", "--build-dir", str(folder), "--cache-dir", str(kept), **given)
     assert ("no byte code" in said) <= (not RUNTIME.exists()), said
     return folder
 

@@ -478,6 +478,16 @@ def test_a_machine_runs_its_map_on_several_processes(host, function):
     assert len({pid for _, pid in output}) <= 2
 
 
+@linux
+def test_a_host_with_an_interpreter_of_its_own_gives_functions_no_variable_of_this_process(function, monkeypatch):
+    monkeypatch.setenv("ENGINE_TEST_LEAK", "here")
+    code = "import os\ndef handler(event, context): return [os.environ.get(name) for name in event], os.getcwd()"
+    one = function(code, environment={"ENGINE_TEST_OWN": "template"})
+    with IsolateHost({"F": one}, python=sys.executable, on_output=lambda _: None) as running:
+        answer = running.invoke("F", ["ENGINE_TEST_LEAK", "ENGINE_TEST_OWN", "AWS_LAMBDA_FUNCTION_NAME"])
+    assert answer == Succeeded([[None, "template", "F"], str(one.code_dir)])
+
+
 def test_workers_whose_libraries_cannot_be_loaded_are_the_environments_fault(function):
     with WorkerHost({"F": function(ECHO)}, modules=["no_such_module_at_all"], on_output=lambda _: None) as running:
         with pytest.raises(SetupError) as raised:
