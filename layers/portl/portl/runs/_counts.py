@@ -16,6 +16,6 @@ NOT_DONE_NOW = frozenset({LEFT_OUT, FAILED, FAILED_BEFORE, ROLLED_BACK, REUSED, 
 
 
 def records_in(said: str, number: int) -> int:
-    """How many records were done, of those that count as ``said``: ``read:40`` stands for forty, the calls beside it for none."""
+    """How many records were done, of those that count as ``said``: ``read:40`` is forty, the calls beside it are none."""
     kind, _, many = said.partition(":")
     return 0 if said in NOT_DONE_NOW or (many and kind == CALLED) else int(many or 1) * number
