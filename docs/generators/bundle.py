@@ -43,7 +43,7 @@ def functions(resources: dict[str, Any]) -> Iterator[str]:
 
 def _policy(value: dict[str, Any]) -> str:
     """The name of a policy, also of one that stands under a condition."""
-    return str(value["Fn::If"][1]["Ref"] if "Fn::If" in value else value["Ref"])
+    return str(value["Fn::If"][1]["Ref"] if "Fn::If" in value else value.get("Ref", ""))
 
 
 def parameters(given: dict[str, Any]) -> Iterator[str]:

@@ -121,6 +121,14 @@ def test_a_dry_run_shows_what_would_be_started_and_starts_nothing(job: Path, aws
     )
 
 
+def test_a_run_that_is_not_there_cannot_be_followed_and_leaves_nothing_here(job: Path, aws: FakeAws) -> None:
+    aws.deploy(job)
+    folder = job.parents[3]
+    ended = portl(folder, "run", str(job), "--on", "aws", "--follow", "resource_sync-1", **aws.variables())
+    assert (ended.code, ended.err.split(": ")[0]) == (3, "V169 there is no such execution"), ended.err
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

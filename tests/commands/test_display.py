@@ -50,7 +50,7 @@ def test_nothing_is_said_of_the_rest_after_the_first_records() -> None:
     clock = Ticking()
     tracker = Tracker(clock)
     clock.now += 2
-    assert pace(tracker.take(told("a", 1, 4000))) == "1 of 4,000, 0/s"
+    assert pace(tracker.take(told("a", 1, 4000))) == "1 of 4,000, 0.50/s"
     assert pace(tracker.take(told("a", 40, 4000))) == "40 of 4,000, 20/s, 3 min 18 s left"
     quick = Tracker(clock)
     clock.now += 1

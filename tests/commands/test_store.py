@@ -177,7 +177,8 @@ def test_another_content_that_is_there_stays_unless_something_was_said(lab: Lab,
     lake = lab.add("lake", kind)
     lake.write("a.csv", OTHER)
     lab.put("a.csv", ONE)
-    said = "F106 lake:a.csv is already there\n  choose another path, or say overwrite\n1 file failed, in "
+    hint = "another path, or overwrite: replace (a command: --overwrite replace)"
+    said = f"F106 lake:a.csv is already there\n  {hint}\n1 file failed, in "
     for command in ("cp", "mv"):
         ended = lab.run(command, "a.csv", "lake:a.csv")
         assert (ended.code, ended.out, ended.err[: len(said)]) == (1, "", said)
@@ -253,7 +254,7 @@ def test_a_file_that_fails_leaves_the_others_alone(lab: Lab, kind: str) -> None:
             "code": "F106",
             "error": "AlreadyExists",
             "message": "lake:b.csv is already there",
-            "hint": "choose another path, or say overwrite",
+            "hint": "another path, or overwrite: replace (a command: --overwrite replace)",
         }
     ]
     assert (told[-1]["copied"], told[-1]["failed"]) == (2, 1)

@@ -12,6 +12,7 @@ import asyncssh
 import pytest
 
 from commands.stores_lab import KINDS, Lab, contents
+from flows.support import portl
 from portl.stores import Store
 from stores.backends import s3_spec
 from stores.sftp_server import SftpServer, start_sftp_server
@@ -99,6 +100,29 @@ def test_one_store_can_be_checked_by_its_name(lab: Lab) -> None:
     assert set(checked(lab, "lake:", "gone", code=3)) == {"lake", "gone"}
     ended = lab.run("check", "laek")
     assert (ended.code, 'there is no store "laek"' in ended.err) == (2, True)
+
+
+def test_a_variable_that_fits_no_store_is_told_and_is_no_failure(lab: Lab) -> None:
+    lab.add("lake", "local")
+    lab.variables |= {"PORTL_STORE_LAEK__ROOT": CANARY, "PORTL_STORE_FARAWAY__ROOT": CANARY, "PORTL_STORE_LAKE__DURABLE": "no"}
+    ended = lab.run("check")
+    assert ended.code == 0, ended.err
+    assert ended.err.splitlines() == [
+        "PORTL_STORE_FARAWAY__ROOT fits no store that is known here",
+        "PORTL_STORE_LAEK__ROOT fits no store that is known here; did you mean PORTL_STORE_LAKE__ROOT?",
+    ]
+
+
+def test_a_misspelt_variable_ends_a_command_and_a_run_in_three(lab: Lab) -> None:
+    lab.add("lake", "local").write("a.csv", b"a\n")
+    job = "version: 2\njob: look\nsteps:\n  - {id: there, type: store.exists, path: 'lake:a.csv'}\n"
+    lab.put("statemachines/look/job.yaml", job.encode())
+    lab.variables["PORTL_STORE_LAKE__ROOTS"] = "elsewhere"
+    said = "V105 PORTL_STORE_LAKE__ROOTS names a field that the store does not have"
+    ended = portl(lab.folder, "run", "statemachines/look/job.yaml", "--host", "inline", **lab.variables)
+    for each in (lab.run("ls", "lake:"), ended):
+        assert (each.code, each.out) == (3, "")
+        assert f"{said}\n  did you mean PORTL_STORE_LAKE__ROOT?\n" in each.err
 
 
 def test_a_project_without_stores_is_not_told_to_be_well(lab: Lab) -> None:

@@ -15,7 +15,7 @@ version: 2
 job: j
 params: {path: {type: string}, code: {type: string, default: "0"}, items: {type: list, default: [{a: 1}, {a: 2}]}}
 connections:
-  out: {type: local, root: out, durable: false}
+  out: {type: local, root: ../out, durable: false}
   fn: {type: lambda, function: "f.py:answer"}
 """
 FUNCTION = "def answer(event, _):\n    assert event != {'code': 'bad'}\n    return {'rows': [{'n': 1}, {'n': 2}], 'n': 5}\n"

@@ -26,7 +26,7 @@ version: 2
 job: j
 params: {path: {type: string}, new: {type: string, default: b2}}
 connections:
-  lake: {type: local, root: lake}
+  lake: {type: local, root: ../lake}
   api: {type: http, base_url: "${env:NOTIFY_URL}"}
   fn: {type: lambda, function: "f.py:overwrite"}
 steps:

@@ -20,13 +20,15 @@ from portl.stores import S3Driver, Store
 from stores.backends import s3_spec, sftp, sftp_spec
 
 QUICK = ("--host", "inline", "--time-scale", "0.01")
-BOTH = "version: 2\njob: files\nconnections:\n  partner: {type: local, root: partner}\n  lake: {type: local, root: lake}\n"
+BOTH = (
+    "version: 2\njob: files\nconnections:\n  partner: {type: local, root: ../partner}\n  lake: {type: local, root: ../lake}\n"
+)
 SFTP = """\
 version: 2
 job: files
 connections:
   partner: {type: sftp, host: 127.0.0.1, port: %d, user: %s, host_key: "%s", password: "${env:PARTNER_PASSWORD}", root: "%s"}
-  lake: {type: local, root: lake}
+  lake: {type: local, root: ../lake}
 """
 INTAKE = """\
 steps:
@@ -111,7 +113,7 @@ def test_a_run_does_to_files_what_was_planned_and_the_plan_does_nothing(tmp_path
 
 
 def test_the_plan_is_readable_and_made_without_what_it_would_need_to_look_at_files(tmp_path: Path) -> None:
-    head = BOTH.replace("{type: local, root: partner}", '{type: local, root: "${env:PARTNER_ROOT}"}')
+    head = BOTH.replace("{type: local, root: ../partner}", '{type: local, root: "${env:PARTNER_ROOT}"}')
     ended = portl(tmp_path, "plan", job(tmp_path, head + INTAKE.replace("lake:raw/a-0.csv", "partner:x.csv")))
     assert ended.code == 0, ended.err
     assert "fetch  store.copy" in ended.out

@@ -11,6 +11,9 @@ from portl.jobs._stores import with_stores
 from portl.steps import STEP_TYPES
 from portl.values import redact
 
+S3_FIELDS = (
+    "ACCESS_KEY_ID, BUCKET, ENDPOINT, PREFIX, REGION, RETRY, SECRET_ACCESS_KEY, SESSION_TOKEN, TIMEOUT_S, TYPE, VIRTUAL_HOST"
+)
 HEAD = """\
 version: 2
 job: intake
@@ -183,6 +186,38 @@ def test_the_environment_says_single_fields_of_a_store_and_what_is_secret_is_mas
     assert (spec.bucket, spec.region, spec.retry.attempts, spec.retry.base_s) == ("lake-raw", "eu-north-1", 7, 1)
     assert spec.secret_access_key.get_secret_value() == "canary-7f3a"
     assert [text for text in (repr(spec), str(spec), spec.model_dump_json(), redact("x canary-7f3a")) if "canary" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("PORTL_STORE_LAKE__BUCKETT", "did you mean PORTL_STORE_LAKE__BUCKET?"),
+        ("portl_store_lake__regoin", "did you mean PORTL_STORE_LAKE__REGION?"),
+        ("PORTL_STORE_LAKE__RETRYS__ATTEMPTS", "did you mean PORTL_STORE_LAKE__RETRY?"),
+        ("PORTL_STORE_LAKE__ROOT", f"the fields are {S3_FIELDS}"),
+    ],
+)
+def test_a_variable_that_names_no_field_of_its_store_is_told_and_not_passed_over(monkeypatch, variable, hint):
+    monkeypatch.setenv(variable, "canary-7f3a")
+    with Connections({"lake": {"type": "s3", "bucket": "lake-raw"}}) as connections, pytest.raises(SetupError) as caught:
+        connections.spec("lake")
+    told = caught.value
+    assert (told.code, told.message) == ("V105", f"{variable} names a field that the store does not have")
+    assert told.hint == hint
+
+
+def test_a_field_inside_a_field_that_there_is_not_is_told(monkeypatch):
+    monkeypatch.setenv("PORTL_STORE_LAKE__RETRY__ATTEMPTZ", "3")
+    with Connections({"lake": {"type": "s3", "bucket": "lake-raw"}}) as connections, pytest.raises(SetupError) as caught:
+        connections.spec("lake")
+    assert (caught.value.code, "retry.attemptz: extra inputs are not permitted" in caught.value.message) == ("V104", True)
+
+
+def test_a_store_may_be_replaced_while_its_own_fields_are_told(monkeypatch, tmp_path):
+    for field, value in {"TYPE": "local", "ROOT": str(tmp_path), "ENDPOINT": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"PORTL_STORE_LAKE__{field}", value)
+    with Connections({"lake": {"type": "s3", "bucket": "lake-raw"}}) as connections:
+        assert connections.spec("lake").root == str(tmp_path)
 
 
 def test_another_type_in_the_environment_replaces_the_whole_store(monkeypatch, tmp_path):

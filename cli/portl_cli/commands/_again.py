@@ -36,6 +36,16 @@ def replayed_run(run_folder: Path) -> str | None:
     return kept["base"] if kept.get("origin", {}).get("picks") is not None else None
 
 
+def profile_of(run_folder: Path) -> str | None:
+    """The profile that a run was made under, by ``--profile`` or by the environment."""
+    return run_file(run_folder).get("profile")
+
+
+def made_with(profile: str | None, *, demo: bool) -> str:
+    """What every command that goes on with a run on this machine has to say again of how it was made."""
+    return " ".join([*(["--profile", shlex.quote(profile)] if profile else []), *(["--demo"] if demo else [])])
+
+
 def resume_command(job_file: Path, run: str, *, where: str = "") -> str:
     """The command that goes on with a run that did not come to its end. ``where`` ends it, such as ``--demo``."""
     return _joined("portl run", shlex.quote(str(job_file)), "--resume", run, where=where)

@@ -14,7 +14,7 @@ import click
 
 from portl.jobs import Job
 from portl.values import redact
-from portl_cli.commands._again import all_failed_command
+from portl_cli.commands._again import all_failed_command, made_with, profile_of, resume_command
 from portl_cli.commands._outcome import Told, base_of, consequence, read_outcome
 from portl_cli.commands._report import failure_document, failure_of, replay_command, summary, summary_document
 from portl_cli.commands._watch import HISTORY, Watch
@@ -165,11 +165,12 @@ def whole_run(folder: Path) -> dict[str, Any]:
         return found
     outcome, course = read_outcome(folder), Course.read(folder / HISTORY)
     found |= {**_times(course), "records": outcome.total("read"), "transitions": course.transitions}
-    found["replay"] = all_failed_command(folder)
+    where = made_with(profile_of(folder), demo=False)
+    found["replay"] = all_failed_command(folder, where=where)
     found |= {"steps": {step: dict(counts) for step, counts in outcome.by_step.items()}}
     found["lines"] = [
         "killed: it could not say how it ended; what was open is rolled back",
-        f"  again   portl run JOB --resume {folder.name}",
+        f"  again   {resume_command(Path('JOB'), folder.name, where=where)}",
     ]
     write_page(folder, found, course)
     return found

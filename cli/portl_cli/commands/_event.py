@@ -16,7 +16,7 @@ from portl.errors import MissingVariable, PortlError
 from portl.jobs import Job, ScheduleTrigger, TriggerSpec, fits_event
 from portl.triggers import read_request, start_of, use_starter
 from portl.values import redact
-from portl_cli.commands._again import Refused, resume_command
+from portl_cli.commands._again import Refused, made_with, profile_of, resume_command
 from portl_cli.commands._display import display_for
 from portl_cli.commands._ending import kept_runs, whole_run
 from portl_cli.commands._project import Project, compiled, find_project, job_file
@@ -200,6 +200,6 @@ def tell_not_begun(who: Awoken, begun: Begun, root: Path, *, as_json: bool, demo
         click.echo(redact(line))
     if run["status"] in ("SUCCEEDED", "RUNNING"):
         return DONE
-    command = resume_command(who.file, begun.run, where="--demo" if demo else "")
+    command = resume_command(who.file, begun.run, where=made_with(profile_of(root / begun.run), demo=demo))
     display.say(f"  go on   {command}")
     return FAILED

@@ -11,6 +11,7 @@ from typing import Any
 from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
 from portl.runs import REUSED, RunFolder
 from portl.stores import open_store
+from portl_cli.commands._again import made_with, profile_of
 from portl_cli.commands._letters import count_letters
 from portl_cli.engine import Execution
 
@@ -61,7 +62,7 @@ class Told:
     @property
     def where(self) -> str:
         """What ends a command that goes on with it."""
-        return self.on or ("--demo" if self.demo else "")
+        return self.on or made_with(profile_of(self.run_folder), demo=self.demo)
 
 
 def base_of(run_folder: Path) -> str | None:

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from portl_cli.commands._project import PROFILE
+from portl.jobs import PROFILE
 
 
 def _choose(_: click.Context, __: click.Parameter, name: str | None) -> None:

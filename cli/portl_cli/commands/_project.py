@@ -9,8 +9,9 @@ from pathlib import Path
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, SetupError
-from portl.jobs import NO_STORES_FILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
+from portl.jobs import NO_STORES_FILE, PROFILE, STORES_FILES, Job, StoresFile, load_job, load_stores, with_profile
 from portl.steps import STEP_TYPES
+from portl.stores import PROJECT
 from portl_cli.bundle import bundle
 from portl_cli.commands._older import older_job
 from portl_cli.compile import Compiled, compile_job
@@ -23,8 +24,6 @@ SCHEMA = "schema.sql"
 SAMPLE_ROWS = "demo.sql"
 SAMPLE_FILES = "demo"
 """The folder beside a job that holds, by store, what a demo's stores begin with."""
-PROFILE = "PORTL_PROFILE"
-"""The environment variable that names the profile to run with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,11 @@ def project_root(start: Path) -> Path:
     )
 
 
+def begin_roots(path: Path) -> None:
+    """Relative roots of stores begin in the project around a path: in this process and in those of functions."""
+    os.environ[PROJECT] = str(project_root(path))
+
+
 def runs_folder(project: Project) -> Path:
     """Where the runs of a project are kept: ``PORTL_RUNS``, else ``.portl/runs`` in it."""
     return Path(os.environ.get("PORTL_RUNS") or project.root / ".portl" / "runs").resolve()
@@ -101,6 +105,7 @@ def read_job(path: Path) -> Job:
         JobError: it is wrong; with every diagnostic.
     """
     file = job_file(path)
+    begin_roots(file)
     stores = stores_around(file)
     if is_old_form(file):
         older = older_job(read_old_job(file, functions=functions_around(file), stores=stores))

@@ -11,15 +11,16 @@ from typing import Any
 import click
 
 from portl.errors import RunError
-from portl.jobs import Job, closest
+from portl.jobs import PROFILE, Job, closest
 from portl.runs import REPLAY, RunFolder, read_base
 from portl.stores import open_store
 from portl.values import redact
-from portl_cli.commands._again import Refused, replayed_run
+from portl_cli.commands._again import Refused, made_with, replayed_run
 from portl_cli.commands._aws_mark import refuse_on_aws
 from portl_cli.commands._ending import ENDED, find_run
 from portl_cli.commands._hosts import HostName
 from portl_cli.commands._letters import letters_of
+from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import Project, compiled, find_project, job_file, runs_folder
 from portl_cli.commands._resume import refuse_running
 from portl_cli.commands._settled import settle
@@ -44,7 +45,7 @@ class Replay:
 
     @property
     def command(self) -> str:
-        """The command that does it; without ``--demo``, which is no part of what is done."""
+        """The command that does it; without ``--profile`` and ``--demo``, which are no part of what is done."""
         items = " ".join(f"--item {record + 1}" for record in self.records)
         return f"portl runs replay {self.run} --step {self.step} {items}"
 
@@ -157,6 +158,7 @@ def job_of(root: Path, run: str, project: Project, told: Path | None) -> Path:
 @click.option("--all-failed", is_flag=True, help="Every record that was kept aside and that no replay has brought through.")
 @click.option("--plan", "plans", is_flag=True, help="Only show what it would do: every statement and every request.")
 @click.option("--job", "told", type=click.Path(path_type=Path), help="The job's file, where the run does not know it.")
+@profile_option
 @click.option("--demo", is_flag=True, help="Serve what is unset, as `portl run --demo` does.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON document a line.")
 @click.option(
@@ -232,7 +234,7 @@ def _do(
     from portl_cli.commands.run import Manner, run_compiled
 
     manner = Manner(demo=demo, as_json=as_json, host=host, time_scale=time_scale)
-    again = replay.command + (" --demo" if demo else "")
+    again = f"{replay.command} {made_with(os.environ.get(PROFILE), demo=demo)}".rstrip()
     ran = run_compiled(project, found, file, replay.input, manner, again)
     if ran.code == 0:
         failed = {letter["record"] for letter in letters_of(ran.folder)}

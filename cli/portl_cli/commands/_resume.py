@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 import click
 
 from portl.errors import RunError
-from portl.jobs import Job, closest, key_stores
+from portl.jobs import PROFILE, Job, closest, key_stores
 from portl.runs import RESUME, RunFolder, base_params, check_key, read_base
 from portl.stores import Store, open_store
 from portl.values import redact
-from portl_cli.commands._again import Refused, anew_command, replayed_run
+from portl_cli.commands._again import Refused, anew_command, made_with, replayed_run
 from portl_cli.commands._aws_mark import refuse_on_aws, was_on_aws
 from portl_cli.commands._ending import find_run, kept_runs
 from portl_cli.commands._params import param_texts
@@ -34,7 +35,7 @@ def resumed_input(
     mark = resume_mark(job, run, from_step)
     refuse_running(root, run)
     given = param_texts(texts)
-    check_going_on(open_store(str(root)), job, job_file, mark, given, where="--demo" if demo else "")
+    check_going_on(open_store(str(root)), job, job_file, mark, given, where=made_with(os.environ.get(PROFILE), demo=demo))
     return {**given, RESUME: mark}
 
 

@@ -74,7 +74,8 @@ def pace(step: StepProgress) -> str:
     count = f"{step.done:,}" if step.of is None else f"{step.done:,} of {step.of:,}"
     left = step.left_seconds
     rest = f", {_duration(left)} left" if left is not None and not step.ended and step.of != step.done else ""
-    return f"{count}, {step.per_second:,.0f}/s{rest}"
+    rate = f"{step.per_second:,.0f}" if step.per_second >= 1 or not step.done else f"{step.per_second:.2f}"
+    return f"{count}, {rate}/s{rest}"
 
 
 def _duration(seconds: float) -> str:

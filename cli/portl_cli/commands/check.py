@@ -11,12 +11,12 @@ import click
 
 from portl.connections import CONNECTION_TYPES
 from portl.errors import JobError, PortlError
-from portl.jobs import NO_STORES_FILE, Diagnostic, Job, StoresFile, check_file, check_stores, with_profile
+from portl.jobs import NO_STORES_FILE, PROFILE, Diagnostic, Job, StoresFile, check_file, check_stores, with_profile
 from portl.steps import STEP_TYPES
 from portl.values import redact
 from portl_cli.commands._findings import WRITERS, Checked, Look, page, text_lines
 from portl_cli.commands._profile import profile_option
-from portl_cli.commands._project import PROFILE, compiled_in, find_project, functions_around, stores_file
+from portl_cli.commands._project import compiled_in, find_project, functions_around, stores_file
 from portl_cli.legacy import is_old_form, read_old_job
 
 WRONG = 2

@@ -16,7 +16,7 @@ from portl.errors import SetupError
 from portl.jobs import Job
 from portl.runs import NEW_KEY, keep_specs
 from portl.stores import open_store
-from portl_cli.commands._again import resume_command
+from portl_cli.commands._again import made_with, profile_of, resume_command
 from portl_cli.commands._concluding import conclude, conclude_json
 from portl_cli.commands._display import Display, display_for
 from portl_cli.commands._ending import keep_broken, keep_ending
@@ -189,11 +189,8 @@ def run_compiled(
             raise
         display.close()
         calls = around.peer.calls() if around.peer else None
-    goes_on = (
-        (again or resume_command(file, run_folder.name, where="--demo" if demo else ""))
-        if (run_folder / "run.json").is_file()
-        else ""
-    )
+    goes_on = again or resume_command(file, run_folder.name, where=made_with(profile_of(run_folder), demo=demo))
+    goes_on = goes_on if (run_folder / "run.json").is_file() else ""
     told = Told(found.job, file, run_folder, ended, watched.committed, calls, read_outcome(run_folder), goes_on, demo)
     keep_ending(told, watched.course)
     return Ran(conclude_json(told, display) if manner.as_json else conclude(told), run_folder)

@@ -125,9 +125,10 @@ def _show_failed(folder: Path, *, as_json: bool) -> int:
 
 def _replay(folder: Path) -> str:
     """The command that does its dead letters again, as it said at its end."""
-    from portl_cli.commands._again import all_failed_command
+    from portl_cli.commands._again import all_failed_command, made_with, profile_of
 
-    return str(whole_run(folder).get("replay") or all_failed_command(folder))
+    where = made_with(profile_of(folder), demo=False)
+    return str(whole_run(folder).get("replay") or all_failed_command(folder, where=where))
 
 
 def _short(root: Path, run: dict[str, Any]) -> dict[str, Any]:

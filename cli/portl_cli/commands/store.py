@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import click
 
-from portl.stores import Overwrite, Verify, told_of
+from portl.stores import Overwrite, Verify, fits_no_store, told_of
 from portl.values import redact
 from portl_cli.commands._stores.carrying import How, carry, remove
 from portl_cli.commands._stores.checking import check_store
@@ -244,7 +244,8 @@ def _ask(found: Sources) -> None:
 def check(stores: Stores, *, names: tuple[str, ...], write: bool, as_json: bool) -> int:
     """Try every store that is known: can it be reached, read, and with --write written, how long does it take, what is wrong.
 
-    Each call is made once, so that what is wrong is told soon. Exit 3 when a store cannot be used.
+    Each call is made once, so that what is wrong is told soon. Exit 3 when a store cannot be used. A variable PORTL_STORE_…
+    that fits no store is told on standard error, and is no failure: it may be meant for another project.
 
     \b
     Example:
@@ -255,6 +256,8 @@ def check(stores: Stores, *, names: tuple[str, ...], write: bool, as_json: bool)
     if unknown or not stores.specs:
         known = f"there are {', '.join(sorted(stores.specs))}" if stores.specs else "none is declared in a stores.yaml here"
         raise click.UsageError(f'there is no store "{unknown[0]}"; {known}' if unknown else f"there is no store: {known}")
+    for variable, near in fits_no_store(stores.specs).items():
+        click.echo(f"{variable} fits no store that is known here{f'; did you mean {near}?' if near else ''}", err=True)
     well = True
     chosen = sorted({name.removesuffix(":") for name in names} or stores.specs)
     with ThreadPoolExecutor(len(chosen)) as pool:

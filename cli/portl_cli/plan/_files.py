@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from portl.connections import Connections
-from portl.errors import MissingVariable
+from portl.errors import MissingVariable, NotFound
 from portl.runs import (
     AwaitFiles,
     CopyFile,
@@ -24,7 +24,7 @@ from portl.runs import (
     RunFolder,
     look_for,
 )
-from portl.stores import fits, found_files, is_pattern, name_parts, parse_address
+from portl.stores import Found, fits, found_files, is_pattern, name_parts, parse_address
 from portl.values import Unknown
 from portl_cli.plan._notes import Notes
 
@@ -56,12 +56,21 @@ class PlannedFiles:
 
     def _would_be_there(self, address: str, recursive: bool) -> Iterator[dict[str, Any]]:
         """The files that are there, and those that earlier steps would have made, without those they would have removed."""
-        found = {each.address: each.record() for each in found_files(self._connections.file, address, recursive=recursive)}
+        found = {each.address: each.record() for each in self._there(address, recursive=recursive)}
         wanted = address if is_pattern(address) else _inside(address, recursive=recursive)
         found |= {made: self._would_be(made) for made in self._notes.made if fits(wanted, made)}
         for each in sorted(found, key=str.encode):
             if each not in self._notes.gone:
                 yield found[each]
+
+    def _there(self, address: str, *, recursive: bool) -> Iterator[Found]:
+        """The files that are there; a store's folder that is not may be one that an earlier step would make."""
+        try:
+            yield from found_files(self._connections.file, address, recursive=recursive)
+        except NotFound:
+            store = parse_address(address).store
+            if not any(parse_address(made).store == store for made in self._notes.made):
+                raise
 
     def _would_be(self, address: str) -> dict[str, Any]:
         name = f"{self._notes.name(self._step_id, None)}.rows"

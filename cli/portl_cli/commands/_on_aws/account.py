@@ -121,7 +121,7 @@ def _failed(problem: Exception, action: str) -> SetupError:
         text = f"AWS cannot be reached ({action}): {problem}"
         return SetupError(text, code="V166", hint="look at the network, the proxy and the region")
     if isinstance(problem, (exceptions.ParamValidationError, exceptions.InvalidRegionError)):
-        text = f"{action} cannot be asked: {problem}"
-        return SetupError(text, code="V168", hint="look at the region, at --stack and at the job's name")
+        wrong = f"{action} cannot be asked: {problem}"
+        return SetupError(wrong, code="V168", hint="look at the region, at --stack and at the job's name")
     hint = "log in (aws sso login), export AWS_PROFILE or the keys, or give the GitHub job a role"
     return SetupError(f"there are no AWS credentials: {problem}", code="V160", hint=hint)

@@ -33,7 +33,7 @@ def resumed_on_aws(stack: Stack, root: Path, job: Job, job_file: Path, wanted: W
         Refused: there is no such run, it is still running, or going on from it would be other work.
         SetupError: V160 to V168.
     """
-    run = _named(root, wanted.resume) if wanted.resume else _newest(stack, job.job)
+    run = named_run(root, wanted.resume) if wanted.resume else _newest(stack, job.job)
     if _running(stack, job.job, run):
         raise Refused(f"{run} is still running: wait for its end, or stop it")
     mark, given = resume_mark(job, run, wanted.from_step), param_texts(wanted.params)
@@ -56,8 +56,12 @@ def _check_key_if_it_can(begin: Mapping[str, Any], params: Mapping[str, Any], ba
             raise
 
 
-def _named(root: Path, run: str) -> str:
-    """A run that was followed from here may be named by its beginning; any other by its whole name."""
+def named_run(root: Path, run: str) -> str:
+    """A run that was followed from here may be named by its beginning or as ``last``; any other by its whole name.
+
+    Raises:
+        click.UsageError: more than one begins so.
+    """
     known = [str(each["run"]) for each in kept_runs(root) if was_on_aws(root / each["run"])]
     if run in known or (not any(each.startswith(run) for each in known) and run != "last"):
         return run

@@ -24,7 +24,7 @@ from portl_cli.commands._ending import keep_ending, keep_left
 from portl_cli.commands._on_aws.account import Account, told
 from portl_cli.commands._on_aws.following import Follower
 from portl_cli.commands._on_aws.mirror import mirror
-from portl_cli.commands._on_aws.resuming import resumed_on_aws
+from portl_cli.commands._on_aws.resuming import named_run, resumed_on_aws
 from portl_cli.commands._on_aws.stack import Stack, demand_same, stack_name
 from portl_cli.commands._on_aws.wanted import Wanted
 from portl_cli.commands._outcome import Told, read_outcome
@@ -51,7 +51,10 @@ def run_on_aws(wanted: Wanted) -> int:
     given = {} if goes_on or wanted.follow else _given(found, wanted)
     stack = Stack(stack_name(project.root, wanted.stack), Account())
     if wanted.follow:
-        return _Run(wanted, project, found, stack, wanted.follow).follow()
+        run = _Run(wanted, project, found, stack, named_run(runs_folder(project), wanted.follow))
+        with told("states:DescribeExecution"):  # nothing is kept here of a run that is not there
+            stack.states.describe_execution(executionArn=run.arn)
+        return run.follow()
     if goes_on:
         given = resumed_on_aws(stack, runs_folder(project), found.job, job_file(wanted.job), wanted)
     if not wanted.deployed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from portl.errors import ChecksumMismatch, NotFound, PermissionDenied, SetupError, StoreError
-from portl.stores import NO_RETRY, ExactKey, Store, open_store
+from portl.stores import NO_RETRY, Store, demand_root, open_store
 from portl.values import redact
 from portl_cli.commands._stores.opened import Stores
 
@@ -92,12 +92,8 @@ def _a_file(store: Store) -> list[str]:
     """
     entries = islice(store.list("", recursive=True), LOOKED_AT)
     found = next((entry.path for entry in entries if entry.kind == "file"), None)
-    if found is None and store.supports("folders"):
-        try:
-            store.stat(ExactKey("."))
-        except NotFound as problem:
-            hint = "make it, or look whether root is spelt right; the first write would make it too"
-            raise NotFound(f"the folder {store.name} is not there", hint=hint, store=store.name, operation="check") from problem
+    if found is None:
+        demand_root(store)
     return [] if found is None else [found]
 
 

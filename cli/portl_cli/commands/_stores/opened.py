@@ -29,11 +29,11 @@ from portl.errors import (
     StoreTimeout,
     Unavailable,
 )
-from portl.jobs import closest, is_store, with_profile
+from portl.jobs import PROFILE, closest, is_store, with_profile
 from portl.stores import File, parse_address
 from portl.values import redact
 from portl_cli.commands._profile import profile_option
-from portl_cli.commands._project import PROFILE, job_file, read_job, stores_around
+from portl_cli.commands._project import begin_roots, job_file, read_job, stores_around
 from portl_cli.exit_codes import DONE, ENVIRONMENT_WRONG, FAILED, JOB_WRONG
 
 Specs = Mapping[str, dict[str, Any]]
@@ -90,6 +90,7 @@ def opened(start: Path, job: Path | None) -> Iterator[Stores]:
 def _declared(start: Path, path: Path | None) -> Specs:
     profile = os.environ.get(PROFILE)
     if path is None:
+        begin_roots(start)
         beside = stores_around(start)
         if profile and profile not in beside.profiles:
             known = closest(profile, beside.profiles) or "no stores file declares one"

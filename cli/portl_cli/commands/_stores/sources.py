@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from portl.errors import InvalidPath, NotFound
-from portl.stores import Entry, ExactKey, File, Store, found_files, is_pattern, open_store, parse_address, plain_folder, told_of
+from portl.stores import (
+    Entry,
+    ExactKey,
+    File,
+    Store,
+    demand_root,
+    found_files,
+    is_pattern,
+    open_store,
+    parse_address,
+    plain_folder,
+    told_of,
+)
 
 At = Callable[[str], File]
 
@@ -77,10 +90,11 @@ def be_there(at: At, address: str) -> None:
         raise NotFound(f"nothing fits {address}", hint=hint, path=address)
     file = at(address.rstrip("/") or address)
     named = parse_address(address)
-    if not named.path.strip("/"):  # a store that holds nothing, or the root of this machine
-        return
     with told_of(file):
-        file.store.stat(file.path)
+        if named.path.strip("/"):
+            file.store.stat(file.path)
+        elif named.store:  # one that holds nothing
+            demand_root(file.store)
 
 
 def is_folder(at: At, address: str) -> bool:
@@ -92,7 +106,11 @@ def is_folder(at: At, address: str) -> bool:
         entry = file.store.stat(file.path, missing_ok=True)
     if entry is not None:
         return entry.kind == "folder"
-    return not isinstance(file.path, ExactKey) and next(found_files(at, f"{address}/", recursive=True), None) is not None
+    if isinstance(file.path, ExactKey):
+        return False
+    with suppress(NotFound):
+        return next(found_files(at, f"{address}/", recursive=True), None) is not None
+    return False
 
 
 def written_as_folder(address: str) -> bool:

@@ -11,7 +11,18 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from portl.connections._models import CONNECTION_TYPES, HttpSpec, LambdaSpec, PostgresSpec
 from portl.connections._secrets import resolve
 from portl.errors import SetupError
-from portl.stores import STORE_TYPES, File, Files, OnCall, StoreSpec, open_store, overridden, prefix_of, wrong_fields
+from portl.stores import (
+    STORE_TYPES,
+    File,
+    Files,
+    OnCall,
+    StoreSpec,
+    in_project,
+    open_store,
+    overridden,
+    prefix_of,
+    wrong_fields,
+)
 from portl.values import REDACTOR
 
 
@@ -56,7 +67,7 @@ class Connections:
             except ValidationError as problem:
                 raise _wrong(name, problem) from None  # pydantic shows the values
             _hide_secrets(spec)
-            self._resolved[name] = spec
+            self._resolved[name] = in_project(spec) if isinstance(spec, StoreSpec) else spec
         return self._resolved[name]
 
     def file(self, address: str, *, version: str | None = None, exact: bool = False) -> File:

@@ -24,6 +24,7 @@ from portl.jobs._schema import CONDITION, DEFINED_AS, alone, defined_as
 from portl.jobs._spec_text import decode_spec, encode_spec
 from portl.jobs._stores import (
     NO_STORES_FILE,
+    PROFILE,
     STORES_FILES,
     StoresFile,
     is_store,
@@ -59,6 +60,7 @@ __all__ = [
     "DATABASES",
     "DEFINED_AS",
     "NO_STORES_FILE",
+    "PROFILE",
     "STORES_FILES",
     "TRIGGER_TYPES",
     "AnyStep",

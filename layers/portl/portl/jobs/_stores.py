@@ -15,6 +15,8 @@ from portl.jobs._toml import read_toml
 from portl.jobs._yaml import Document, YamlProblem, read_yaml
 from portl.stores import STORE_TYPES, parse_address
 
+PROFILE = "PORTL_PROFILE"
+"""The environment variable that names the profile to run with."""
 STORES_FILES = ("stores.yaml", "stores.toml")
 Specs = Mapping[str, dict[str, Any]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from portl.connections import Connections
 from portl.errors import RunError, TemplateError
-from portl.jobs import Param, closest
+from portl.jobs import PROFILE, Param, closest
 from portl.runs._folder import RunFolder
 from portl.runs._origin import REPLAY, RESUME, RUN_FILE, Origin, read_base
 from portl.values import Unknown, compile_value
@@ -53,7 +54,7 @@ def begin_run(folder: RunFolder, started_at: str, given: Any, begin: Mapping[str
 
     Raises:
         RunError: R101 a parameter is missing, R102 of the wrong type, R103 unknown; R105 run_key cannot be worked out;
-            R151 to R154 it is told to go on from a run that it cannot go on from.
+            R151 to R154 and R160 it is told to go on from a run that it cannot go on from.
     """
     declared = {name: Param.model_validate(spec) for name, spec in begin.get("params", {}).items()}
     texts = dict(given or {})
@@ -115,8 +116,9 @@ def base_params(
 
 def _kept(folder: RunFolder, run: Run, said: str, began_at: str) -> Run:
     document = {"job": run.job, "started_at": run.started_at, "params": run.params, "key": run.key, "run_key": said}
+    profile = {"profile": os.environ.get(PROFILE) or None}
     origin = {"began_at": began_at, "base": run.origin.base, "origin": run.origin.to_json()} if run.origin else {}
-    folder.write(RUN_FILE, document | origin)
+    folder.write(RUN_FILE, document | profile | origin)
     return run
 
 

@@ -10,9 +10,10 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from portl.errors import RunError, StepError
+from portl.errors import NotFound, RunError, StepError
 from portl.runs._clock import unscaled
 from portl.runs._file_intents import AwaitFiles
 from portl.runs._folder import RunFolder
@@ -57,7 +58,9 @@ def wait_for_files(at: Callable[[str], File], folder: RunFolder, step_id: str, i
 def look_for(at: Callable[[str], File], address: str) -> dict[str, Any] | None:
     """What is under an address, or all that a pattern means taken together; None where no file is."""
     if is_pattern(address):
-        found = list(found_files(at, address))
+        found = []
+        with suppress(NotFound):  # who writes the files may make the store's folder too
+            found = list(found_files(at, address))
     else:
         file = at(address)
         with told_of(file):

@@ -8,11 +8,13 @@ records of the list that the step ``source`` made, and takes everything else as 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from portl.errors import RunError
+from portl.jobs import PROFILE
 from portl.runs._folder import RunFolder
 
 RESUME = "$resume"
@@ -64,7 +66,8 @@ def read_base(folder: RunFolder, run_id: str, job: str) -> dict[str, Any]:
     """What an earlier run of the job has kept of its beginning. ``folder`` is any of the same root.
 
     Raises:
-        RunError: R151, it is not there or never began; R152, it is one of another job; R156, it is a replay.
+        RunError: R151, it is not there or never began; R152, it is one of another job; R156, it is a replay; R160, it was
+            made under another profile, so its work is in other places.
     """
     name = f"/{run_id}/{RUN_FILE}"
     if not folder.exists(name):
@@ -77,4 +80,14 @@ def read_base(folder: RunFolder, run_id: str, job: str) -> dict[str, Any]:
     if kept.get("origin", {}).get("picks") is not None:
         text = f"{run_id} is a replay of some records of {kept['base']}, and has not the others"
         raise RunError(text, code="R156", hint=f"name {kept['base']} itself")
+    _check_profile(run_id, kept)
     return kept
+
+
+def _check_profile(run_id: str, kept: Mapping[str, Any]) -> None:
+    earlier, now = kept.get("profile"), os.environ.get(PROFILE) or None
+    if "profile" in kept and earlier != now:
+        was = f"under the profile {earlier}" if earlier else "without a profile"
+        text = f"{run_id} was made {was}, and this is {f'under {now}' if now else 'without one'}"
+        hint = f"say --profile {earlier}" if earlier else f"leave out --profile, and unset {PROFILE}"
+        raise RunError(text, code="R160", hint=f"{hint}; other places are other work, which a run of its own does")

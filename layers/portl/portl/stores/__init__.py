@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from portl.stores._csv import CsvDialect, CsvReader, read_csv
     from portl.stores._driver import Driver, Upload
     from portl.stores._entries import Capability, Entry, How, Span, Written
-    from portl.stores._environment import overridden, prefix_of
+    from portl.stores._environment import PROJECT, fits_no_store, in_project, overridden, prefix_of
     from portl.stores._files import File, Files, open_input
-    from portl.stores._found import Found, facts, fits, found_files, is_pattern, name_parts, plain_folder
+    from portl.stores._found import Found, demand_root, facts, fits, found_files, is_pattern, name_parts, plain_folder
     from portl.stores._lines import is_cut_by_bytes
     from portl.stores._local import LocalDriver
     from portl.stores._memory import MemoryDriver
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from portl.stores._same_file import same_file
     from portl.stores._saying import said_of
     from portl.stores._sftp import SftpDriver
-    from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields
+    from portl.stores._specs import STORE_TYPES, AzureSpec, LocalSpec, S3Spec, SftpSpec, StoreSpec, wrong_fields, wrong_value
     from portl.stores._store import OnCall, Store
     from portl.stores._transfer import Verify, transfer
     from portl.stores._upload_download import download, upload
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEAD_BYTES",
     "NO_RETRY",
+    "PROJECT",
     "STORE_TYPES",
     "Address",
     "AlreadyExists",
@@ -112,10 +113,13 @@ __all__ = [
     "compression_of",
     "decide",
     "decompressed",
+    "demand_root",
     "download",
     "facts",
     "fits",
+    "fits_no_store",
     "found_files",
+    "in_project",
     "is_cut_by_bytes",
     "is_pattern",
     "look",
@@ -136,6 +140,7 @@ __all__ = [
     "transfer",
     "upload",
     "wrong_fields",
+    "wrong_value",
 ]
 
 if not TYPE_CHECKING:  # so that a name that is not there stays an error of types
@@ -148,9 +153,9 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_csv": "CsvDialect CsvReader read_csv",
             "_driver": "Driver Upload",
             "_entries": "Capability Entry How Span Written",
-            "_environment": "overridden prefix_of",
+            "_environment": "PROJECT fits_no_store in_project overridden prefix_of",
             "_files": "File Files open_input",
-            "_found": "Found facts fits found_files is_pattern name_parts plain_folder",
+            "_found": "Found demand_root facts fits found_files is_pattern name_parts plain_folder",
             "_lines": "is_cut_by_bytes",
             "_local": "LocalDriver",
             "_memory": "MemoryDriver",
@@ -164,7 +169,7 @@ if not TYPE_CHECKING:  # so that a name that is not there stays an error of type
             "_same_file": "same_file",
             "_saying": "said_of",
             "_sftp": "SftpDriver",
-            "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields",
+            "_specs": "STORE_TYPES AzureSpec LocalSpec S3Spec SftpSpec StoreSpec wrong_fields wrong_value",
             "_store": "OnCall Store",
             "_transfer": "Verify transfer",
             "_upload_download": "download upload",

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from portl.errors import StoreError
+from portl.errors import NotFound, StoreError
 from portl.stores._addresses import parse_address
 from portl.stores._entries import Entry
 from portl.stores._files import File
 from portl.stores._globs import Pattern
+from portl.stores._paths import ExactKey
 from portl.stores._saying import said_of
 from portl.stores._store import Store
 
@@ -58,16 +59,32 @@ def found_files(at: At, address: str, *, recursive: bool = False) -> Iterator[Fo
     """The files of a pattern, or of a folder, ordered by the bytes of their paths; nothing where there is no such folder.
 
     Raises:
-        InvalidPath, ConfigError: it is no address, or there is no such store; StoreError: the store failed.
+        NotFound: the folder that a named store is, is not there; InvalidPath, ConfigError: it is no address, or there is no
+            such store; StoreError: the store failed.
     """
     try:
         store, prefix, inside = _below(at, address)
         entries = store.glob(inside) if is_pattern(address) else store.list(inside, recursive=recursive)
+        empty = True
         for entry in entries:
+            empty = False
             if entry.kind == "file":
                 yield Found(_again(prefix, entry.path), entry)
+        if empty and prefix:
+            demand_root(store)
     except StoreError as problem:
         raise said_of(problem, address) from None
+
+
+def demand_root(store: Store) -> None:
+    """Raises NotFound where a store is a folder that is not there: a root that is misspelt is not an empty store."""
+    if not store.supports("folders"):
+        return
+    try:
+        store.stat(ExactKey("."))
+    except NotFound as problem:
+        hint = "make it, or look whether root is spelt right; the first write would make it too"
+        raise NotFound(f"the folder {store.name} is not there", hint=hint, store=store.name, operation="list") from problem
 
 
 def fits(pattern: str, address: str) -> bool:

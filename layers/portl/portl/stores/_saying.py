@@ -23,6 +23,7 @@ from portl.errors import (
     Unavailable,
 )
 from portl.stores._retry import told
+from portl.stores._service_words import in_words
 
 SAID: dict[type[StoreError], tuple[str, str]] = {
     NotFound: ("{path} is not there", "check the path, and the store's root"),
@@ -30,7 +31,10 @@ SAID: dict[type[StoreError], tuple[str, str]] = {
     NotAFolder: ("{path}: a part of the path is a file", "choose another path"),
     InvalidPath: ("{path} is no path of the store", "a shorter one, without links"),
     PermissionDenied: ("{path} may not be touched", "check owner and mode, or what the credentials allow"),
-    AlreadyExists: ("{path} is already there", "choose another path, or say overwrite"),
+    AlreadyExists: (
+        "{path} is already there",
+        "another path, or overwrite: replace (a command: --overwrite replace)",
+    ),
     FolderNotEmpty: ("{path} is not empty", "say recursive to remove what is in it"),
     Changed: ("{path} has changed since it was looked at", "look at it again, and do it anew"),
     ChecksumMismatch: ("{path}: what arrived is not what was sent", "do it again; what was sent is kept"),
@@ -52,7 +56,8 @@ def said(kind: type[StoreError], path: str, store: str, operation: str, problem:
     """The error of a kind, with path, store and operation, and what the library said of it."""
     text, hint = _words(kind, path or store)
     if problem is not None and kind in _WITH_CAUSE:
-        text = f"{text}: {_cause(problem)}"
+        plain = in_words(problem, path, store)
+        text, hint = plain or (f"{text}: {_cause(problem)}", hint)
     made = kind(text, hint=hint, path=path, store=store, operation=operation)
     made.retry_after = told(problem)
     return made
@@ -71,7 +76,8 @@ def said_of(problem: StoreError, address: str) -> StoreError:
     """The error with the address that the user wrote, where it said the path inside the store, or nothing."""
     said = problem.message
     whole = problem.path and said.startswith(problem.path)
-    problem.message = address + said[len(problem.path) :] if whole else f"{address}: {said}"
+    before = address if address.endswith(":") else f"{address}:"
+    problem.message = address + said[len(problem.path) :] if whole else f"{before} {said}"
     problem.path = problem.detail["path"] = address
     return problem
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -37,7 +37,7 @@ class LocalSpec(StoreSpec):
     """A folder of this machine. No link leads out of it."""
 
     type: Literal["local"] = "local"
-    root: str = Field(min_length=1, description="The folder; a relative one from the working folder.")
+    root: str = Field(min_length=1, description="The folder; a relative one from the folder of the project.")
     durable: bool = Field(default=True, description="Whether what is written outlasts a power cut.")
 
 
@@ -93,6 +93,20 @@ STORE_TYPES: dict[str, type[StoreSpec]] = {"local": LocalSpec, "s3": S3Spec, "sf
 """The models of stores, by their ``type``."""
 
 
+_WANTED = {
+    "endpoint": "it begins with http:// or https://",
+    "account": "it is the name of an account: 3 to 24 lower-case letters and digits",
+    "container": "it is the name of a container: lower-case letters, digits and single hyphens",
+}
+
+
+def wrong_value(field: str, error: Any) -> str:
+    """What is wrong with the value of a field, by what pydantic found; a pattern is told in words."""
+    if error["type"] == "string_pattern_mismatch" and field in _WANTED:
+        return f"{field}: {_WANTED[field]}"
+    return f"{field}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
 def wrong_fields(problem: ValidationError) -> str:
     """What is wrong with the fields of a connection, without their values: they may be secret."""
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in problem.errors())
+    return "; ".join(wrong_value(".".join(map(str, each["loc"])), each) for each in problem.errors())

@@ -9,6 +9,7 @@ from portl.jobs._diagnostics import closest, none_of
 from portl.jobs._rules._check import Check, Placed
 from portl.jobs._stores import is_store, store_of
 from portl.jobs._yaml import Path
+from portl.stores import wrong_value
 
 
 def connections_fit_their_models(check: Check) -> None:
@@ -79,7 +80,7 @@ def _wrong_field(check: Check, path: Path, error: Any, model: type[BaseModel]) -
     elif error["type"] == "literal_error":
         check.add(where, "J004", *none_of(name, error["input"], error["ctx"]["expected"]))
     else:
-        check.add(where, "J004", f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}")
+        check.add(where, "J004", wrong_value(name, error))
 
 
 def connections_are_known(check: Check) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flows.support import ROOT
-from github.runner import Runner, make_runner
+from aws.lab import Lab
+from flows.support import FLOW_A, ROOT
+from workflows.runner import Runner, make_runner
 
 ACTION = ROOT / ".github" / "actions" / "portl"
 RUN_JOB = ROOT / ".github" / "workflows" / "run-job.yml"
@@ -149,3 +152,39 @@ def test_run_job_takes_only_a_job_of_the_repository(runner: Runner, job: str, wh
 def test_run_job_leads_each_environment_to_its_own_job(runner: Runner) -> None:
     inputs = {"job": "resource_sync", "environment": "prod"}
     assert runner.job(RUN_JOB, "here", inputs).steps == []
+
+
+def test_where_the_python_at_hand_has_no_portl_the_one_of_this_commit_is_installed(runner: Runner) -> None:
+    """Without a network: the interpreter is one that notes what it is asked, and then has the Portl of these tests."""
+    tools, notes = runner.temp / "tools", runner.temp / "python.txt"
+    tools.mkdir()
+    real = Path(sys.executable)
+    made = f'mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; ln -s {real.with_name("portl")} "$3/bin/portl"'
+    script = f'#!/bin/bash\nif [[ $* == *portl_cli* ]]; then exit 1; fi\nif [[ $1 == -m ]]; then echo "$0 $*" >> {notes}; fi\n'
+    script += f'if [[ $2 == venv ]]; then {made}; elif [[ $1 == -c ]]; then {real} "$@"; fi\n'
+    (tools / "python").write_text(script, "utf-8")
+    (tools / "python").chmod(0o755)
+    runner.environment = {**runner.environment, "PATH": f"{tools}:{runner.environment['PATH']}"}
+    outputs = runner.action(ACTION, {"job": reads(runner), "params": file(runner, "in.csv")})
+    assert (outputs["code"], runner.failed) == ("0", False), [step.out for step in runner.steps]
+    own = runner.temp / "portl"
+    assert notes.read_text("utf-8").splitlines() == [
+        f"{tools}/python -m venv {own}",
+        f"{own}/bin/python -m pip install --quiet --disable-pip-version-check {ACTION}/../../..",
+    ]
+
+
+def test_with_aws_it_starts_the_deployed_machine_and_its_summary_is_the_same(lab: Lab, tmp_path: Path, query: Any) -> None:
+    lab.deploy()
+    query((FLOW_A / "schema.sql").read_text("utf-8"))
+    (tmp_path / "github").mkdir()
+    runner = make_runner(tmp_path / "github", **lab.aws.variables())
+    params = json.dumps({"path": str(lab.file)})
+    outputs = runner.action(ACTION, {"job": str(lab.job), "params": params, "where": "aws", "stack": lab.aws.stack})
+    assert (outputs["code"], runner.failed) == ("0", False), [step.out for step in runner.steps]
+    assert lab.aws.execution(outputs["run"]).endswith(f":{outputs['run']}")
+    assert runner.summary.startswith(f"### resource_sync: done\n\n`{outputs['run']}`: took ")
+    assert "  records 12\n" in runner.summary
+    begun = runner.action(ACTION, {"job": str(lab.job), "params": params, "where": "aws", "wait": "false"})
+    assert (begun["code"], runner.failed) == ("0", False)
+    assert f"    run {begun['run']}\n" in runner.summary

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from flows.support import ROOT
-from github.runner import Runner, load, make_runner
 from portl_cli.engine import load_template
+from workflows.runner import Runner, load, make_runner
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
