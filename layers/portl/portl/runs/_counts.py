@@ -18,4 +18,6 @@ NOT_DONE_NOW = frozenset({LEFT_OUT, FAILED, FAILED_BEFORE, ROLLED_BACK, REUSED, 
 def records_in(said: str, number: int) -> int:
     """How many records were done, of those that count as ``said``: ``read:40`` stands for forty, calls beside it for none."""
     kind, _, many = said.partition(":")
-    return 0 if said in NOT_DONE_NOW or (many and kind == CALLED) else int(many or 1) * number
+    if said in NOT_DONE_NOW or (many and not many.isdigit()) or (many and kind == CALLED):
+        return 0  # what is no number is a plan's name for one
+    return int(many or 1) * number
