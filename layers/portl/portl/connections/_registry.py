@@ -66,9 +66,13 @@ class Connections:
         return self._files.at(address)
 
     @cached_property
+    def stores(self) -> tuple[str, ...]:
+        """The names of those that are stores."""
+        return tuple(name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES)
+
+    @cached_property
     def _files(self) -> Files:
-        stores = [name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES]
-        return Files(self.get, stores)
+        return Files(self.get, self.stores)
 
     def resolve(self, value: Any) -> Any:
         """A JSON value of a step with its variables and secrets resolved; raises as ``spec``."""
