@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from portl.jobs import Job, StepSpec, is_call, is_database, walk_steps
+from portl.jobs import CALLS, Job, StepSpec, is_call, is_database, walk_steps
 from portl.runs import REUSED, RunFolder
 from portl.stores import open_store
 from portl_cli.commands._again import made_with, profile_of
+from portl_cli.commands._file_outcome import changes_files, files_done
 from portl_cli.commands._letters import count_letters
 from portl_cli.engine import Execution
 
@@ -115,10 +116,25 @@ def consequence(told: Told) -> str:
         return f"nothing was written{calls}" + (f"; {_many(invoked, 'function call')} had been made before" if invoked else "")
     if scope == "db":
         return f"committed; {_many(_open_calls(job, outcome, told.run_folder), 'call')} open"
-    written = [f"{table}: {sum(counts.values()):,} records" for table, counts in tables(job, outcome).items() if counts]
-    kept = f"committed before, and stays: {', '.join(written)}" if written else "of the tables nothing was written"
-    before = f"; what {base} had committed stays" if base else ""
-    return f"{kept}; {_many(outcome.total('called'), 'call')} made in finished chunks{before}"
+    parts = [_tables_state(job, outcome), _files_state(job, outcome)]
+    if any(step.connects_to in CALLS for step in walk_steps(job.steps)) or not any(parts):
+        parts.append(f"{_many(outcome.total('called'), 'call')} made in finished chunks")
+    return "; ".join([*filter(None, parts), *([f"what {base} had committed stays"] if base else [])])
+
+
+def _tables_state(job: Job, outcome: Outcome) -> str:
+    by_table = tables(job, outcome)
+    written = [f"{table}: {sum(counts.values()):,} records" for table, counts in by_table.items() if counts]
+    if written:
+        return f"committed before, and stays: {', '.join(written)}"
+    return "of the tables nothing was written" if by_table else ""
+
+
+def _files_state(job: Job, outcome: Outcome) -> str:
+    done = files_done(job, outcome.by_step)
+    if done:
+        return f"done to files, and stays: {done}"
+    return "of the files nothing was changed by a step that came to its end" if changes_files(job) else ""
 
 
 def _had_committed(job: Job, run_folder: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from portl.jobs import Job, place_in_job, walk_steps
 from portl.runs import REPLAYED
 from portl_cli.commands._again import all_failed_command, corrected_command, replayed_run
+from portl_cli.commands._file_outcome import file_made
 from portl_cli.commands._letters import count_letters
 from portl_cli.commands._outcome import Told, base_of, consequence, first_error, records_read, tables
 from portl_cli.commands._reused import reused_document, reused_lines
@@ -27,7 +28,7 @@ def summary(told: Told) -> Iterator[str]:
     for step in walk_steps(job.steps):
         counts = outcome.by_step.get(step.id)
         if counts:
-            yield f"  {step.id:<{width}}  {step.type:<13}  {_counted(counts)}"
+            yield f"  {step.id:<{width}}  {step.type:<13}  {_counted(counts)}{file_made(step, told.run_folder)}"
     yield ""
     yield from reused_lines(told)
     yield f"  records {records_read(job, outcome):,}"

@@ -58,7 +58,7 @@ class PlannedFiles:
         """The files that are there, and those that earlier steps would have made, without those they would have removed."""
         found = {each.address: each.record() for each in self._there(address, recursive=recursive)}
         wanted = address if is_pattern(address) else _inside(address, recursive=recursive)
-        found |= {made: self._would_be(made) for made in self._notes.made if fits(wanted, made)}
+        found |= {made: self._would_be(made, wanted) for made in self._notes.made if fits(wanted, made)}
         for each in sorted(found, key=str.encode):
             if each not in self._notes.gone:
                 yield found[each]
@@ -72,10 +72,10 @@ class PlannedFiles:
             if not any(parse_address(made).store == store for made in self._notes.made):
                 raise
 
-    def _would_be(self, address: str) -> dict[str, Any]:
+    def _would_be(self, address: str, pattern: str) -> dict[str, Any]:
         name = f"{self._notes.name(self._step_id, None)}.rows"
         size = self._looked(address, name)["size"]
-        return {**name_parts(address), "size": size, **_unknown(name, "modified", "etag", "version")}
+        return {**name_parts(address, pattern), "size": size, **_unknown(name, "modified", "etag", "version")}
 
     def do(self, intent: FileIntent, record: int | None) -> Any:
         """What stands for the answer: what is known of it, and by name what only the run will know."""

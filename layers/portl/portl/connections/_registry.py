@@ -79,9 +79,13 @@ class Connections:
         return self._files.at(address, version=version, exact=exact)
 
     @cached_property
+    def stores(self) -> tuple[str, ...]:
+        """The names of those that are stores."""
+        return tuple(name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES)
+
+    @cached_property
     def _files(self) -> Files:
-        stores = [name for name, spec in self._specs.items() if spec["type"] in STORE_TYPES]
-        return Files(self.get, stores, on_call=self.on_call)
+        return Files(self.get, self.stores, on_call=self.on_call)
 
     def resolve(self, value: Any) -> Any:
         """A JSON value of a step with its variables and secrets resolved; raises as ``spec``."""

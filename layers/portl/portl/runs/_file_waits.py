@@ -65,7 +65,7 @@ def look_for(at: Callable[[str], File], address: str) -> dict[str, Any] | None:
         file = at(address)
         with told_of(file):
             entry = file.store.stat(file.path, missing_ok=True)
-        found = [FoundFile(address, entry)] if entry is not None and entry.kind == "file" else []
+        found = [FoundFile(address, entry, "")] if entry is not None and entry.kind == "file" else []
     return _together(found) if found else None
 
 

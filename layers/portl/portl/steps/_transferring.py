@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from portl.connections import Connections
+from portl.errors import InvalidPath
 from portl.jobs import StepSpec
 from portl.runs import CopyFile, CopyFiles, Manner, Scope
 from portl.steps._looking import no_pattern_in_a_batch
 from portl.steps._pinning import Pinning
-from portl.stores import Overwrite, Verify, is_pattern, name_parts
+from portl.stores import Overwrite, Verify, is_pattern, name_parts, parse_address
 from portl.values import Unknown, as_string, compile_value, text_with
 
 FILE = "file"
 """What ``to`` calls the file that a pattern has found."""
 AT_ONCE = 4
+_ADDRESS_BEHIND = re.compile(rf"\s*(s3://|[\w-]+:).*{{{{\s*{FILE}\.path\s*}}}}")
+_RELATIVE = "{{ file.relative }} is the path below the pattern or the folder that was listed, {{ file.name }} the name"
 
 
 class TransferSpec(StepSpec):
@@ -70,8 +74,10 @@ class TransferSpec(StepSpec):
         yield "to", FILE
 
     def findings(self) -> Iterator[tuple[tuple[str | int, ...], str, str, str]]:
-        """In a batch a record is one file."""
+        """In a batch a record is one file; a whole address is no path behind another store."""
         yield from no_pattern_in_a_batch(self, "from", self.source)
+        if self.batch is None and _ADDRESS_BEHIND.match(self.to):
+            yield ("to",), "J004", f"{FILE}.path is a whole address, and the path of none", _RELATIVE
 
 
 class Transferring:
@@ -80,8 +86,8 @@ class Transferring:
     moves: ClassVar[bool] = False
     done: ClassVar[str] = "copied"
 
-    def __init__(self, spec: TransferSpec, _: Connections) -> None:
-        self._spec = spec
+    def __init__(self, spec: TransferSpec, connections: Connections) -> None:
+        self._spec, self._stores = spec, connections.stores
         self._from, self._to = compile_value(spec.source), compile_value(spec.to)
         self._pin = Pinning(spec.version, spec.etag)
         self._manner = Manner(spec.overwrite, spec.verify, self.moves)
@@ -109,7 +115,17 @@ class Transferring:
     def _target(self, scope: Scope, name: str | Unknown) -> str | Unknown:
         """The address it goes to; in a folder it keeps its name."""
         target = as_string(self._to.render(scope))
+        if not isinstance(target, Unknown):
+            self._refuse_address_inside(target)
         return text_with([target, name]) if str(target).endswith(("/", ":")) else target
+
+    def _refuse_address_inside(self, target: str) -> None:
+        """A store's name in the path is an address in the place of a path, and would be a key that nobody meant."""
+        path = parse_address(target).path if ":" in target else ""
+        inside = next((name for name in self._stores if path.startswith(f"{name}:") or f"/{name}:" in path), None)
+        if inside is not None:
+            text = f"{target}: an address of the store {inside} stands in the path"
+            raise InvalidPath(text, hint=_RELATIVE, path=target, operation="copy")
 
     def result(self, answer: Any) -> Any:
         """``{path, size, checksum, action}`` of one file, ``{count, bytes, …}`` of a pattern's."""

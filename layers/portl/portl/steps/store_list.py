@@ -12,7 +12,7 @@ from portl.steps._looking import AtPath, PathSpec
 
 
 class StoreList(PathSpec):
-    """Lists files, ordered by path: each a record {path, name, stem, suffix, folder, size, modified, etag, version}."""
+    """Lists files by path: each a record {path, name, stem, suffix, folder, relative, size, modified, etag, version}."""
 
     path: str = Field(description="A folder or a pattern, as in lake:2026/*.csv: * ? [..] {a,b}, ** over folders.")
     recursive: bool = Field(default=False, description="Of a folder: the files of the folders in it too.")

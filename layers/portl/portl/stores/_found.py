@@ -27,21 +27,28 @@ class Found:
 
     address: str
     entry: Entry
+    relative: str
+    """Its path below the folder that was listed, or below the last folder that is plain in the pattern."""
 
     def record(self) -> dict[str, Any]:
-        """``{path, name, stem, suffix, folder, size, modified, etag, version}``.
+        """``{path, name, stem, suffix, folder, relative, size, modified, etag, version}``.
 
         ``path`` is the address, ``folder`` the path of its folder without the store, ``modified`` as ISO 8601.
         """
-        return {**name_parts(self.address), **facts(self.entry)}
+        return {**name_parts(self.address), "relative": self.relative, **facts(self.entry)}
 
 
-def name_parts(address: str) -> dict[str, str]:
-    """What an address says by itself of a file: ``{path, name, stem, suffix, folder}``, as a record of ``Found`` has them."""
+def name_parts(address: str, pattern: str | None = None) -> dict[str, str]:
+    """What an address says by itself of a file: ``{path, name, stem, suffix, folder, relative}``, as a record of ``Found``.
+
+    ``pattern`` is the one that it fits; ``relative`` is the name where there is none.
+    """
     folder, _, name = _split(address)[1].rpartition("/")
     stem, dot, suffix = name.rpartition(".")
     parts = {"stem": stem, "suffix": dot + suffix} if stem else {"stem": name, "suffix": ""}
-    return {"path": address, "name": name, **parts, "folder": folder}
+    fixed = plain_folder(_split(pattern)[1]) if pattern else folder
+    below = _split(address)[1][len(fixed) + 1 if fixed else 0 :]
+    return {"path": address, "name": name, **parts, "folder": folder, "relative": below}
 
 
 def facts(entry: Entry) -> dict[str, Any]:
@@ -64,12 +71,13 @@ def found_files(at: At, address: str, *, recursive: bool = False) -> Iterator[Fo
     """
     try:
         store, prefix, inside = _below(at, address)
+        skipped = len(fixed) + 1 if (fixed := plain_folder(inside) if is_pattern(address) else inside) else 0
         entries = store.glob(inside) if is_pattern(address) else store.list(inside, recursive=recursive)
         empty = True
         for entry in entries:
             empty = False
             if entry.kind == "file":
-                yield Found(_again(prefix, entry.path), entry)
+                yield Found(_again(prefix, entry.path), entry, str(entry.path)[skipped:])
         if empty and prefix:
             demand_root(store)
     except StoreError as problem:
