@@ -167,3 +167,11 @@ def test_the_block_names_secrets_variables_functions_and_objects_by_themselves()
     assert has(copies, "s3:GetObject") == [f"{out}/*", f"{lake}/landing/*"]
     assert has(copies, "s3:PutObject") == [f"{out}/*"]
     assert has(copies, "s3:ListBucket") == [out, lake]
+
+
+def test_a_job_reads_what_starts_it_also_from_a_bucket_that_only_a_deployment_knows() -> None:
+    dropped = "{id: dropped, type: s3, bucket: '${env:DROPS}', prefix: in/, params: {path: '{{ event.uri }}'}}"
+    given = "version: 2\njob: drops\nparams: {path: {type: string}}\nconnections: {}\ntriggers:\n  - " + dropped + "\n"
+    found = rights([job('  - {id: read, type: csv.read, path: "{{ params.path }}"}\n', head=given)])
+    place = Place("{{resolve:ssm:/${AWS::StackName}/env/DROPS}}", "in/")
+    assert found == {"CsvReadFunction": Rights(reads={place})}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+_ENV = re.compile(r"\$\{env:(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ class Function:
 def sub(text: str) -> Function:
     """The text with each ``${…}`` in it resolved. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-sub.html."""
     return Function("!Sub", text)
+
+
+def at_deployment(text: str) -> str:
+    """For ``!Sub``: each ``${env:X}`` as the SSM parameter that a run would read, resolved when the stack is deployed."""
+    return _ENV.sub(r"{{resolve:ssm:/${AWS::StackName}/env/\1}}", text)
 
 
 def get_att(resource: str, attribute: str = "Arn") -> Function:

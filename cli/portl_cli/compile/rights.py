@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portl.connections import variables
-from portl.jobs import Job, decode_spec, is_store, store_of, walk_steps
+from portl.jobs import Job, S3Trigger, decode_spec, is_store, store_of, walk_steps, watched
 from portl.runs import SPEC_REFERENCE
 from portl_cli.compile.build import Compiled
+from portl_cli.compile.cloudformation import at_deployment
 from portl_cli.compile.iam import logical_id
 
 DRAIN = logical_id("outbox_drain")
@@ -63,6 +64,7 @@ def rights(jobs: Iterable[Compiled]) -> dict[str, Rights]:
     found: dict[str, Rights] = {}
     for compiled in jobs:
         everywhere = {place for step in walk_steps(compiled.job.steps) for each in step.addresses() if (place := _bucket(each))}
+        everywhere |= {*_watched(compiled.job)}
         for function, payload in _tasks(compiled.definition):
             own = found.setdefault(function, Rights())
             _task(own, decode_spec(payload), compiled.specs)
@@ -70,6 +72,14 @@ def rights(jobs: Iterable[Compiled]) -> dict[str, Rights]:
         if any(step.type == "outbox.enqueue" for step in walk_steps(compiled.job.steps)):
             _connections(found.setdefault(DRAIN, Rights()), compiled.job)
     return {name: found[name] for name in sorted(found) if found[name]}
+
+
+def _watched(job: Job) -> Iterator[Place]:
+    """Where the files are that start a job: it reads them."""
+    for trigger in job.triggers:
+        found = watched(trigger, job.connections) if isinstance(trigger, S3Trigger) else None
+        if found is not None:
+            yield Place(at_deployment(found.bucket), "" if "${" in found.prefix else found.prefix)
 
 
 def _tasks(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:

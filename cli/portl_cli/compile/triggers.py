@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from portl.errors import JobError
 from portl.jobs import EventTrigger, Job, S3Trigger, ScheduleTrigger, TriggerSpec, as_wildcard, below, watched
 from portl.triggers import request_document
-from portl_cli.compile.cloudformation import Function, get_att, ref, sub
+from portl_cli.compile.cloudformation import Function, at_deployment, get_att, ref, sub
 
 Resource = dict[str, Any]
 FUNCTION, FAILED, WAITING, ROLE = "StartRunFunction", "StartRunFailedQueue", "StartRunWaitingQueue", "StartRunScheduleRole"
 RIGHTS, MAY_FAIL = "StartRunRights", "StartRunFailedQueuePolicy"
 MOST_TEMPLATE = 8_192
 """Characters of what a rule sends. https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html"""
-_ENV = re.compile(r"\$\{env:(\w+)\}")
 _SCHEDULED = {
     "id": "<aws.scheduler.execution-id>",
     "detail-type": "Scheduled Event",
@@ -162,8 +160,8 @@ def _deployed(value: Any) -> Any:
         return {name: _deployed(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_deployed(item) for item in value]
-    if isinstance(value, str) and _ENV.search(value):
-        return sub(_ENV.sub(r"{{resolve:ssm:/${AWS::StackName}/env/\1}}", value))
+    if isinstance(value, str) and (resolved := at_deployment(value)) != value:
+        return sub(resolved)
     return value
 
 
