@@ -126,7 +126,7 @@ def make_runner(tmp_path: Path, **variables: str) -> Runner:
 
 
 def lay_out(workspace: Path) -> None:
-    """Puts this repository's project there, as copies where its place would be looked for: runs leave nothing in the checkout."""
+    """Puts this repository's project there, as copies where its place is looked for: runs leave nothing in the checkout."""
     shutil.copytree(ROOT / "statemachines", workspace / "statemachines")
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copyfile(ROOT / name, workspace / name)
