@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -117,11 +118,20 @@ def make_runner(tmp_path: Path, **variables: str) -> Runner:
     workspace, temp = tmp_path / "workspace", tmp_path / "temp"
     workspace.mkdir()
     temp.mkdir()
-    for name in ("statemachines", "functions", "layers", "template.yaml", "samconfig.toml", ".github"):
-        (workspace / name).symlink_to(ROOT / name)
+    lay_out(workspace)
+    (workspace / ".github").symlink_to(ROOT / ".github")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PORTL_", "AWS_", "GITHUB_"))}
     return Runner(workspace, temp, {**kept, "PATH": path, **variables})
+
+
+def lay_out(workspace: Path) -> None:
+    """Puts this repository's project there, as copies where its place is looked for: runs leave nothing in the checkout."""
+    shutil.copytree(ROOT / "statemachines", workspace / "statemachines")
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copyfile(ROOT / name, workspace / name)
+    for name in ("functions", "layers"):
+        (workspace / name).symlink_to(ROOT / name)
 
 
 def load(file: Path) -> dict[str, Any]:
