@@ -275,8 +275,10 @@ def test_a_file_that_fails_leaves_the_others_alone(lab: Lab, kind: str) -> None:
         (("ls", "lake:nope/"), 1, "F101 lake:nope is not there"),
         (("ls", "lake:*.nope"), 1, "F101 nothing fits lake:*.nope"),
         (("cp", "lake:in", "x"), 2, "lake:in is a folder: say --recursive for what is in it"),
+        (("ls", "s3:lake/x"), 2, 'there is no store "s3"; a bucket is s3://lake/x'),
         (("rm", "lake:in/"), 2, "lake:in/ is a folder: say --recursive for what is in it"),
-        (("cat", "lake:in"), 2, "lake:in is a folder: say --recursive for what is in it"),
+        (("cat", "lake:in"), 2, "lake:in is a folder: name files, or a pattern"),
+        (("cat", "lake:"), 2, "lake: is a folder: name files, or a pattern"),
         (("cp", "lake:in/*", "lake:b.csv"), 2, "lake:b.csv is a file, and several files can only go into a folder"),
     ],
 )

@@ -84,7 +84,13 @@ def test_parts_are_written_in_order_with_a_manifest_of_them_all(store: Store) ->
         "records": 5,
         "size": 16,
         "files": [
-            {"path": f"out:{path}", "records": records, "size": len(found[path]), "sha256": sha256(found[path])}
+            {
+                "path": f"out:{path}",
+                "records": records,
+                "size": len(found[path]),
+                "sha256": sha256(found[path]),
+                "relative": path.removeprefix("p/"),
+            }
             for path, records in (("p/00001.csv", 2), ("p/00002.csv", 2), ("p/00003.csv", 1))
         ],
     }

@@ -72,7 +72,8 @@ def test_a_store_that_is_not_declared_is_told_with_the_nearest_name():
 
 
 def test_a_file_that_only_looks_like_one_of_a_store_is_told_the_way_out():
-    expected = 'job.yaml:5:39 J204 there is no store "ab"; declare it under connections; a file of this machine is ./ab:c.csv'
+    declare = "declare it under connections, or for all jobs in stores.yaml in the project's folder"
+    expected = f'job.yaml:5:39 J204 there is no store "ab"; {declare}; a file of this machine is ./ab:c.csv'
     assert told(HEAD + READ % "ab:c.csv") == [expected]
     assert told(HEAD + READ % "./ab:c.csv") == []
 

@@ -343,3 +343,9 @@ def test_the_place_of_a_failing_expression_is_known():
 def test_whatever_is_written_between_the_braces_ends_in_a_value_or_a_template_error(text):
     with contextlib.suppress(TemplateError):
         compile_value("{{ " + text + " }}").render({"a": 1, "b": [1], "c": {"a": "b"}})
+
+
+def test_a_text_in_a_sum_is_told_with_the_cure():
+    problem = failure("{{ row.amount + 1 }}", {"row": {"amount": "12.50"}})
+    assert (problem.code, "decimal(row.amount) + 1" in problem.hint) == ("T105", True)
+    assert failure("{{ 1 / row.amount }}", {"row": {"amount": 0}}).hint != problem.hint

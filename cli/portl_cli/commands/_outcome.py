@@ -80,7 +80,8 @@ def _kept(file: Path) -> dict[str, Any]:
 
 def records_read(job: Job, outcome: Outcome) -> int:
     """Records read, those that an earlier run had read among them."""
-    others = {step.id for step in walk_steps(job.steps) if not step.result_shape.lists or step.batch is not None}
+    steps = [*walk_steps(job.steps)]
+    others = {step.id for step in steps if not step.result_shape.lists or step.batch is not None or step.type == "store.list"}
     reused = sum(counts[REUSED] for step_id, counts in outcome.by_step.items() if step_id not in others)
     return outcome.total("read") + reused
 

@@ -20,7 +20,7 @@ from portl_cli.commands._stores.folders import drop_empty_folders, entries
 from portl_cli.commands._stores.lines import amount, counted, document, facts, listed, one_line
 from portl_cli.commands._stores.opened import Stores, of_stores
 from portl_cli.commands._stores.running import Manner, run_all
-from portl_cli.commands._stores.sources import Sources, find_sources
+from portl_cli.commands._stores.sources import Sources, find_sources, look_at
 from portl_cli.commands._stores.tasks import make_tasks
 from portl_cli.exit_codes import DONE, ENVIRONMENT_WRONG
 
@@ -76,7 +76,7 @@ def ls(stores: Stores, *, addresses: tuple[str, ...], recursive: bool, long: boo
 @_AS_JSON
 @of_stores
 def stat(stores: Stores, *, addresses: tuple[str, ...], as_json: bool) -> int:
-    """Show what a store says of a file: size, time, ETag, version, checksum, content type, metadata.
+    """Show what a store says of a file: size, time, ETag, version, checksum, content type, metadata. A folder has its kind.
 
     Exit 1 when it is not there, 3 when that cannot be found out.
 
@@ -85,12 +85,9 @@ def stat(stores: Stores, *, addresses: tuple[str, ...], as_json: bool) -> int:
       portl store stat lake:2026/resources.csv
     """  # noqa: D301
     for at, address in enumerate(addresses):
-        file = stores.at(address)
-        with told_of(file):
-            entry = file.store.stat(file.path)
-        if entry is not None:
-            shown = [json.dumps(document(address, entry), ensure_ascii=False)] if as_json else facts(address, entry)
-            click.echo(redact("\n".join([""] * bool(at and not as_json) + shown)))
+        entry = look_at(stores.at, address)
+        shown = [json.dumps(document(address, entry), ensure_ascii=False)] if as_json else facts(address, entry)
+        click.echo(redact("\n".join([""] * bool(at and not as_json) + shown)))
     return DONE
 
 
@@ -107,7 +104,7 @@ def cat(stores: Stores, *, addresses: tuple[str, ...]) -> int:
       portl store cat lake:2026/resources.csv
     """  # noqa: D301
     out = sys.stdout.buffer
-    for source in find_sources(stores.at, addresses, recursive=False).files:
+    for source in find_sources(stores.at, addresses, recursive=None).files:
         with told_of(source.file):
             for part in source.file.store.chunks(source.file.path):
                 out.write(part)

@@ -97,17 +97,17 @@ def _same(source: File, entry: Entry, target: File, checksum: str | None, how: H
 
 def _carried(source: File, entry: Entry, target: File, how: How, progress: OnProgress, *, overwrite: bool) -> Done:
     action: Action = "moved" if how.move else "copied"
+    over = overwrite and target.store.exists(target.path)
     if how.dry_run:
-        over = overwrite and target.store.exists(target.path)
         return Done(action, source.address, target.address, entry.size, over=over)
     if how.move and _renamed(source, target, overwrite=overwrite):
-        return Done(action, source.address, target.address, entry.size, entry.checksum)
+        return Done(action, source.address, target.address, entry.size, entry.checksum, over)
     here, there = (source.store, source.path), (target.store, target.path)
     mode: Mode = "stream" if target.store.driver.place == "local" else "auto"  # so that it is shown, and can be stopped
     made = transfer(*here, *there, mode=mode, overwrite=overwrite, verify=how.verify, progress=progress)
     if how.move:
         _let_go(source, entry)
-    return Done(action, source.address, target.address, made.size, made.checksum)
+    return Done(action, source.address, target.address, made.size, made.checksum, over)
 
 
 def _let_go(source: File, entry: Entry) -> None:

@@ -67,6 +67,8 @@ class Stores:
 
 
 def _way_out(name: str, address: str, known: Specs) -> str:
+    if name == "s3":
+        return f"a bucket is s3://{address.partition(':')[2]}"
     near = closest(name, known) or "none is declared in stores.yaml or stores.toml"
     return f"{near}{' A' if near.endswith('?') else '; a'} file of this machine is ./{address}"
 

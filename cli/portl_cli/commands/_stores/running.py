@@ -21,7 +21,8 @@ from portl_cli.commands._stores.work import Outcome, Work
 
 Item = TypeVar("Item")
 VERBS = {"copy": "copying", "move": "moving", "remove": "removing"}
-WORDS: dict[str, str] = {"unchanged": "left as they were"}
+WORDS: dict[str, tuple[str, str]] = {"unchanged": ("left as it was", "left as they were")}
+"""What is said of one file, and of several, where the action's own word does not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _summary(outcome: Outcome, seconds: float, *, dry_run: bool) -> str:
         sizes = [done.size for done in outcome.done if done.action == action]
         if sizes:
             much = "" if action in ("skipped", "unchanged") else f" ({amount(sum(sizes))})"
-            parts.append(f"{counted(len(sizes))} {would}{WORDS.get(action, action)}{much}")
+            parts.append(f"{counted(len(sizes))} {would}{WORDS.get(action, (action, action))[len(sizes) != 1]}{much}")
     if outcome.failed:
         parts.append(f"{counted(len(outcome.failed))} {'would fail' if dry_run else 'failed'}")
     said = ", ".join(parts) or "no files"

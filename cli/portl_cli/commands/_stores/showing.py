@@ -187,7 +187,7 @@ def line_of(done: Done, *, dry_run: bool) -> str:
     """``copied lake:a.csv to out/a.csv (1.2 kB)``; in a dry run what would be done."""
     verb = f"would {WOULD[done.action]}" if dry_run else {"unchanged": "left"}.get(done.action, done.action)
     place = f" to {one_line(done.target)}" if done.target and done.action in ("copied", "moved") else ""
-    over = ", in the place of what is there" if done.over else ""
+    over = f", in the place of what {'is' if dry_run else 'was'} there" if done.over else ""
     why = WHY.get(done.action, "")
     return str(redact(f"{verb} {one_line(done.source)}{place} ({amount(done.size)}{why}{over})"))
 

@@ -55,13 +55,13 @@ class Sources:
         return sum(source.entry.size for source in self.files)
 
 
-def find_sources(at: At, addresses: Iterable[str], *, recursive: bool, through_links: bool = True) -> Sources:
+def find_sources(at: At, addresses: Iterable[str], *, recursive: bool | None, through_links: bool = True) -> Sources:
     """Every file that the addresses mean, in their order.
 
     Args:
         at: finds the file of an address.
         addresses: of files, patterns, and folders.
-        recursive: folders may be named.
+        recursive: folders may be named; None: they never may.
         through_links: without it a link of this machine is refused, for what is done is done to the file that it leads to.
 
     Raises:
@@ -75,12 +75,36 @@ def find_sources(at: At, addresses: Iterable[str], *, recursive: bool, through_l
         alone = _alone(at, address)
         if alone is None and not is_pattern(address):
             if not recursive:
-                raise click.UsageError(f"{address} is a folder: say --recursive for what is in it")
+                way = "name files, or a pattern" if recursive is None else "say --recursive for what is in it"
+                raise click.UsageError(f"{address} is a folder: {way}")
             folders.append(address)
         spread = spread or alone is None
         for source in [alone] if alone else _several(at, address):
             found.setdefault(f"{source.file.store.name}/{source.file.path}", source)
     return Sources(tuple(found.values()), tuple(folders), spread or len(found) > 1)
+
+
+def look_at(at: At, address: str) -> Entry:
+    """What is under an address; a folder also where a store has none but those that files are in.
+
+    Raises:
+        NotFound: nothing is there.
+    """
+    file = at(address)
+    if not file.path.strip("/") and parse_address(address).store:
+        with told_of(file):
+            demand_root(file.store)
+        return Entry("", "folder")
+    try:
+        with told_of(file):
+            entry = file.store.stat(file.path.rstrip("/") if address.endswith("/") else file.path)
+    except NotFound:
+        if written_as_folder(address) and next(found_files(at, address, recursive=True), None) is None:
+            raise
+        if not is_folder(at, address):
+            raise
+        return Entry(file.path, "folder")
+    return entry or Entry(file.path, "folder")
 
 
 def be_there(at: At, address: str) -> None:

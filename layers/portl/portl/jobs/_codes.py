@@ -70,7 +70,7 @@ CODES: dict[str, Code] = {
         "a name cannot be used",
         "A name is made of letters, digits and _, begins with none of the digits, has at most 40 characters, and is "
         "no name that "
-        "expressions or state machines use for something else.",
+        "expressions or state machines use for something else. A store's has two characters at least, as l: is a drive.",
         "Choose another name.",
         "_rules/names.py",
     ),

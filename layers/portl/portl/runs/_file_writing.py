@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from portl.errors import RunError, StepError, StoreError
 from portl.runs._file_content import Content
 from portl.runs._intents import WriteFile
 from portl.runs._progress import Progress
-from portl.stores import Made, Written, put_made
+from portl.stores import Made, Written, parse_address, put_made
 
 GATHERED_BYTES = 64 * 1024
 """What goes into a store at once: a line alone would be hashed and buffered by itself."""
@@ -103,7 +104,8 @@ class _FileWriting:
         intent = self._intent
         facts = {"format": intent.format, "compression": intent.compression, "columns": intent.columns}
         total = {name: sum(file[name] for file in files) for name in ("records", "size")}
-        text = json.dumps({**facts, **total, "files": files}, indent=2, ensure_ascii=False) + "\n"
+        told = [{**file, **_relative(file["path"], str(intent.manifest or ""))} for file in files]
+        text = json.dumps({**facts, **total, "files": told}, indent=2, ensure_ascii=False) + "\n"
         content = text.encode()
         if intent.manifest is None:
             return Written(files[0]["path"], len(content), _sha256(content))
@@ -185,3 +187,13 @@ def gathered(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 def _sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _relative(address: str, manifest: str) -> dict[str, str]:
+    """The path of a part from the folder of the manifest, so that both can be copied elsewhere; none from another store."""
+    if not manifest:
+        return {}
+    part, own = parse_address(address), parse_address(manifest)
+    if (part.store, part.bucket) != (own.store, own.bucket):
+        return {}
+    return {"relative": posixpath.relpath(part.path, posixpath.dirname(own.path) or ".")}

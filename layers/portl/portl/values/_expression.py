@@ -59,7 +59,7 @@ class Expression:
             raise
         except Exception as problem:
             text = f"{{{{ {self.shown} }}}} failed: {shortened(str(problem) or type(problem).__name__, _SHOWN)}"
-            raise self._placed(TemplateError(text, code="T105", hint="look at the value it gets")) from problem
+            raise self._placed(TemplateError(text, code="T105", hint=_hint(problem))) from problem
 
     def _placed(self, problem: TemplateError) -> TemplateError:
         problem.offset = self.offset
@@ -151,3 +151,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"there is {', '.join(names[:10]) or 'nothing'}"
+
+
+def _hint(problem: Exception) -> str:
+    """Decimals and dates are text between steps, so that no digit is lost: who reckons with them says what they are."""
+    if isinstance(problem, TypeError) and "str" in str(problem):
+        return "a text is no number: write decimal(row.amount) + 1, say; a decimal or a date of another step is text"
+    return "look at the value it gets"

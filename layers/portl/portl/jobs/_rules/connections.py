@@ -62,7 +62,9 @@ def _no_store(check: Check, name: str, address: str) -> tuple[str, str]:
         return f'"{name}" is a {kind_of(spec)} connection: no files are there', "name a store"
     stores = [each for each, one in check.job.connections.items() if is_store(one)]
     near = closest(name, stores)
-    hint = near if near.startswith("did") else f"declare it under connections; a file of this machine is ./{address}"
+    here = "declare it under connections, or for all jobs in stores.yaml in the project's folder"
+    hint = near if near.startswith("did") else f"{here}; a file of this machine is ./{address}"
+    hint = f"a bucket is s3://{address.partition(':')[2]}" if name == "s3" else hint
     return f'there is no store "{name}"', hint
 
 
