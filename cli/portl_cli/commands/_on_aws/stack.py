@@ -22,7 +22,7 @@ BUCKET = "RunBucket"
 """The bucket's name inside the template."""
 RUNS = "runs"
 """What the template's ``PORTL_RUNS`` has behind the bucket."""
-SPECS_UNDER = RUNS
+SPECS_UNDER = ""
 """Behind what the folder of packaged specs stands."""
 _KEY = re.compile(r"\$\{(\w+)\}")
 
