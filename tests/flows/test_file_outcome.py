@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from flows.support import portl
-from flows.test_files import job, write
+from flows.test_files import job, run_id, write
 
 QUICK = ("--host", "inline", "--time-scale", "0.01")
 TEXT = """\
@@ -52,3 +52,18 @@ def test_the_summary_names_the_file_that_was_written_and_its_size(tmp_path: Path
     assert ended.code == 0, ended.err
     lines = [line.split(maxsplit=2)[2] for line in ended.out.splitlines() if "file.write" in line]
     assert lines == ["2 written, out:all.csv, 6 bytes", "2 written, out:00001.csv, 2 files, 8 bytes"]
+
+
+def test_a_list_of_files_that_was_reused_counts_no_records(tmp_path: Path) -> None:
+    write(tmp_path / "out" / "in", a="x\n1\n2\n3\n", b="x\n4\n5\n")
+    steps = (
+        '  - {id: found, type: store.list, path: "out:in/*.csv"}\n'
+        '  - {id: read, type: csv.read, path: "out:in/*.csv"}\n'
+        '  - {id: last, type: store.copy, from: "out:late.csv", to: "out:x.csv"}\n'
+    )
+    file = job(tmp_path, TEXT.partition("steps:\n")[0] + "steps:\n" + steps)
+    failed = portl(tmp_path, "run", file, *QUICK)
+    write(tmp_path / "out", late="x\n")
+    resumed = portl(tmp_path, "run", file, "--resume", run_id(failed), *QUICK)
+    assert resumed.code == 0, resumed.err
+    assert "  records 5\n" in resumed.out
