@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from portl.errors import StoreError
-from portl.stores import Changed, Files, found_files, open_input, open_store
+from portl.stores import Changed, Files, FolderNotEmpty, found_files, open_input, open_store
 
 
 def checksum(path):
@@ -274,3 +274,16 @@ def test_a_move_onto_another_name_of_the_file_leaves_that_name_only(tmp_path: Pa
     (tmp_path / target).hardlink_to(tmp_path / "a")
     store.move("a", target, overwrite=True)
     assert [(entry.path, store.read(entry.path)) for entry in store.list(recursive=True)] == [(target, b"1")]
+
+
+def test_a_folder_is_removed_with_what_a_killed_writer_has_left_and_a_link_is_left_alone(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / ".writing-0011223344556677").write_bytes(b"half")
+    (tmp_path / "in" / "a.csv").write_bytes(b"a")
+    store = open_store(str(tmp_path))
+    assert (store.delete_folder("in", recursive=True), [*tmp_path.iterdir()]) == (1, [])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path)
+    with pytest.raises(FolderNotEmpty, match="out holds what is no file, such as a link"):
+        store.delete_folder("out", recursive=True)
+    assert (tmp_path / "out" / "link").is_symlink()

@@ -180,3 +180,12 @@ def test_a_transfer_from_one_folder_of_a_server_to_the_disk_is_verified(tmp_path
         written = transfer(store, "in/a", there, "a")
         assert (there.read("a"), written.size) == (LARGE, len(LARGE))
         assert sftp().port
+
+
+def test_a_folder_is_removed_with_what_a_killed_writer_has_left(tmp_path: Path) -> None:
+    inside = tmp_path / "served" / "in"
+    inside.mkdir(parents=True)
+    (inside / ".writing-0011223344556677").write_bytes(b"half")
+    with opened(start_sftp_server(tmp_path / "served"), root="/") as store:
+        assert store.delete_folder("in", recursive=True) == 0
+    assert not inside.exists()

@@ -331,11 +331,13 @@ def _key(prefix: str, each: os.DirEntry[str]) -> bytes:
 
 
 def _prune(folder: int) -> None:
-    """Removes the empty folders inside an opened one, which it closes."""
+    """Removes the empty folders inside an opened one, which it closes, and what writers that were killed have left."""
     try:
         with os.scandir(folder) as found:
-            inner = [each.name for each in found if each.is_dir(follow_symlinks=False)]
-        for name in inner:
+            inner = {each.name: each.is_dir(follow_symlinks=False) for each in found}
+        for name in (name for name, is_folder in inner.items() if not is_folder and name.startswith(UNFINISHED)):
+            os.unlink(name, dir_fd=folder)
+        for name in (name for name, is_folder in inner.items() if is_folder):
             _prune(os.open(name, _FOLDER, dir_fd=folder))
             os.rmdir(name, dir_fd=folder)
     finally:

@@ -239,6 +239,8 @@ class SftpDriver:
         for each in sftp.listdir_attr(folder):
             if stat.S_ISDIR(each.st_mode or 0):
                 self._prune(sftp, f"{folder}/{each.filename}")
+            elif each.filename.startswith(UNFINISHED):  # a writer that was killed has left it
+                sftp.remove(f"{folder}/{each.filename}")
             else:
                 raise FolderNotEmpty("")
         sftp.rmdir(folder)

@@ -288,7 +288,12 @@ class Store:
             self.delete(entry.path, missing_ok=True)
             count += 1
         key = self._below + folder(path).removesuffix("/")
-        self._call("delete_folder", path, lambda: self.driver.remove_folder(key))
+        try:
+            self._call("delete_folder", path, lambda: self.driver.remove_folder(key))
+        except FolderNotEmpty as problem:
+            text = f"{path} holds what is no file, such as a link, or what has just come"
+            hint = "look into it: only files and folders are removed"
+            raise FolderNotEmpty(text, hint=hint, path=path, store=self.name, operation="delete_folder") from problem.__cause__
         return count
 
     def copy(self, source: str, target: str, *, overwrite: bool = False) -> Entry:
