@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 import httpx
+import pytest
 
 from aws.lab import ONCE, SMALL, Lab, run_of
 from flows.support import portl
@@ -33,6 +34,7 @@ def test_a_run_on_aws_ends_with_the_summary_of_the_same_run_here(lab: Lab, query
     assert query("SELECT code, md5 FROM resources ORDER BY code") == query_rows
 
 
+@pytest.mark.long
 def test_its_progress_is_told_state_by_state_and_chunk_by_chunk(lab: Lab) -> None:
     lab.deploy()
     lab.here("--init-db")
@@ -68,6 +70,7 @@ def test_a_run_that_fails_on_aws_says_where_and_why_and_goes_on_there(lab: Lab, 
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.long
 def test_resume_starts_a_new_execution_of_the_definition_that_is_deployed_now(lab: Lab, query: Any) -> None:
     """A8b: Step Functions' own redrive would keep the definition that failed."""
     named = '      name: "{{ row.name }}"\n      slug'
@@ -110,6 +113,7 @@ def test_an_interrupt_ends_the_following_and_leaves_the_execution_running(lab: L
     assert portl(lab.folder, "runs", "show", run).out.splitlines()[0] == f"run {run}: done"
 
 
+@pytest.mark.long
 def test_a_run_that_was_only_started_is_followed_later_from_anywhere(lab: Lab) -> None:
     lab.deploy()
     lab.here("--init-db")
@@ -124,6 +128,7 @@ def test_a_run_that_was_only_started_is_followed_later_from_anywhere(lab: Lab) -
     assert lab.aws.asked["StartExecution"] == 1
 
 
+@pytest.mark.long
 def test_an_execution_that_somebody_stops_has_failed_and_says_so(lab: Lab) -> None:
     lab.deploy()
     lab.here("--init-db")
@@ -138,6 +143,7 @@ def test_an_execution_that_somebody_stops_has_failed_and_says_so(lab: Lab) -> No
     assert "nothing was written and no API was called" in err
 
 
+@pytest.mark.long
 def test_a_run_whose_bucket_cannot_be_read_ends_without_its_counts(lab: Lab) -> None:
     """Another stack's name: its machine is there, and no bucket."""
     lab.aws.stack += "-other"
@@ -151,6 +157,7 @@ def test_a_run_whose_bucket_cannot_be_read_ends_without_its_counts(lab: Lab) -> 
     assert "  read_csv " not in ended.out
 
 
+@pytest.mark.long
 def test_a_run_on_aws_is_gone_on_with_there_only(lab: Lab) -> None:
     lab.deploy()
     failed = lab.on_aws()  # there are no tables

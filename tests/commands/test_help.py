@@ -74,6 +74,10 @@ def scratch(tmp_path: Path) -> Path:
     return tmp_path
 
 
+OLD = """source: {type: csv, path: resources.csv}
+destination: {type: postgres, host: 127.0.0.1, database: crm, username: crm, table: people}
+schema_mapping: {code: id}
+"""
 QUEUED = """version: 2
 job: order_sync
 connections:
@@ -116,6 +120,11 @@ def test_the_example_of_every_help_does_what_it_says(
         queue(scratch, request.getfixturevalue("query"), **variables)
     if path[:1] == ("store",):
         fill_stores(scratch)
+    if path == ("migrate",):
+        (scratch / "old.yaml").write_text(OLD, "utf-8")
+    if path == ("doctor",):
+        variables = {"PG_URL": request.getfixturevalue("postgres_url"), "NOTIFY_URL": request.getfixturevalue("peer").url}
+        request.getfixturevalue("query")((FLOW_A / "schema.sql").read_text("utf-8"))
     shown = portl(scratch, *path, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert portl(scratch, *path, "-h").out == shown.out

@@ -210,7 +210,7 @@ def test_a_wrong_job_exits_2_with_every_finding_and_runs_nothing(tmp_path: Path)
         assert (ended.code, (tmp_path / "runs").exists()) == (2, False)
         lines = ended.err.splitlines()
         assert ["J102" in lines[0], "J201" in lines[1], len(lines)] == [True, True, 2]
-        assert lines[0] == f'{job}:26:36 J102 there is no helper "uper"; did you mean "upper"?'
+        assert lines[0] == f'{job}:40:36 J102 there is no helper "uper"; did you mean "upper"?'
 
 
 SECRETS = {"PORTL_SECRET_NOTIFY_TOKEN": "t0p-secret/token+x", "DATABASE_WORD": "pass:word%"}

@@ -60,7 +60,9 @@ def came_to(lab: Lab, postgres_url: str, text: str, records: list[dict[str, Any]
         connection.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(records=RECORDS, conflict=st.sampled_from(CONFLICTS), size=st.integers(1, 6), at_once=st.integers(1, 30))
 def test_staged_and_record_by_record_are_the_same(
     lab: Lab,

@@ -155,7 +155,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("job")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(path=st.sampled_from(list(places(VALUE))), how=st.sampled_from(WAYS))
 def test_the_schema_and_the_models_agree_on_every_value_of_a_job(
     refused: Any, folder: Path, path: tuple[Any, ...], how: str

@@ -134,7 +134,7 @@ def test_a_write_that_must_not_overwrite_leaves_what_is_there(store: Store, cont
     assert (store.read("a"), paths(store)) == (content, ["a"])
 
 
-@pytest.mark.parametrize("size", [1, len(LARGE)], ids=["small", "large"])
+@pytest.mark.parametrize("size", [1, pytest.param(len(LARGE), marks=pytest.mark.long)], ids=["small", "large"])
 def test_of_sixteen_writers_that_must_not_overwrite_one_wins_in_each_of_ten_rounds(store: Store, size: int) -> None:
     needs(store, "create")
     for number in range(10):

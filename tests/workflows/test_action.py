@@ -77,6 +77,7 @@ def test_a_run_that_fails_fails_the_job_and_tells_where(runner: Runner) -> None:
     assert ",title=C102::failed in read (csv.read), in.csv line 2: " in last
 
 
+@pytest.mark.long
 def test_what_the_environment_lacks_is_told_in_the_summary(runner: Runner) -> None:
     outputs = runner.action(ACTION, {"job": "statemachines/resource_sync", "params": '{"path": "in.csv"}'})
     assert (runner.failed, outputs["code"], outputs["run"] == "") == (True, "3", True), runner.steps[-1].out
@@ -84,7 +85,7 @@ def test_what_the_environment_lacks_is_told_in_the_summary(runner: Runner) -> No
     assert "```mermaid\n" in runner.summary
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [HOSTILE[0], *(pytest.param(text, marks=pytest.mark.long) for text in HOSTILE[1:])])
 def test_a_parameter_reaches_the_job_as_it_was_written_and_nothing_else(runner: Runner, text: str) -> None:
     name = text.replace("/", "|")
     outputs = runner.action(ACTION, {"job": reads(runner), "params": file(runner, name)})
@@ -94,8 +95,14 @@ def test_a_parameter_reaches_the_job_as_it_was_written_and_nothing_else(runner: 
     assert not (runner.workspace / "pwned").exists()
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("name", ["job", "params", "where", "stack", "resume"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(name, text, marks=() if (name, text) == ("params", HOSTILE[0]) else pytest.mark.long)
+        for name in ("job", "params", "where", "stack", "resume")
+        for text in HOSTILE
+    ],
+)
 def test_no_input_is_read_as_a_command(runner: Runner, name: str, text: str) -> None:
     given = {"job": reads(runner), "params": file(runner, "in.csv"), name: text}
     outputs = runner.action(ACTION, given)
@@ -154,6 +161,7 @@ def test_run_job_leads_each_environment_to_its_own_job(runner: Runner) -> None:
     assert runner.job(RUN_JOB, "here", inputs).steps == []
 
 
+@pytest.mark.long
 def test_where_the_python_at_hand_has_no_portl_the_one_of_this_commit_is_installed(runner: Runner) -> None:
     """Without a network: the interpreter is one that notes what it is asked, and then has the Portl of these tests."""
     tools, notes = runner.temp / "tools", runner.temp / "python.txt"
@@ -174,6 +182,7 @@ def test_where_the_python_at_hand_has_no_portl_the_one_of_this_commit_is_install
     ]
 
 
+@pytest.mark.long
 def test_with_aws_it_starts_the_deployed_machine_and_its_summary_is_the_same(lab: Lab, tmp_path: Path, query: Any) -> None:
     lab.deploy()
     query((FLOW_A / "schema.sql").read_text("utf-8"))

@@ -78,7 +78,7 @@ def found_files(at: At, address: str, *, recursive: bool = False) -> Iterator[Fo
             empty = False
             if entry.kind == "file":
                 yield Found(_again(prefix, entry.path), entry, str(entry.path)[skipped:])
-        if empty and prefix:
+        if empty and parse_address(address).store:
             demand_root(store)
     except StoreError as problem:
         raise said_of(problem, address) from None
