@@ -50,6 +50,7 @@ def test_its_progress_is_told_state_by_state_and_chunk_by_chunk(lab: Lab) -> Non
     assert events[-1]["summary"]["records"] == 12
 
 
+@pytest.mark.long
 def test_a_run_that_fails_on_aws_says_where_and_why_and_goes_on_there(lab: Lab, query: Any, peer: Peer) -> None:
     lab.change(ONCE)
     lab.deploy()
@@ -89,6 +90,7 @@ def test_resume_starts_a_new_execution_of_the_definition_that_is_deployed_now(la
     assert query("SELECT name FROM resources WHERE code = 'R-000'") == [("NAME 0 «É»",)]
 
 
+@pytest.mark.long
 def test_an_interrupt_ends_the_following_and_leaves_the_execution_running(lab: Lab, query: Any) -> None:
     lab.deploy()
     lab.here("--init-db")

@@ -54,6 +54,7 @@ def test_the_wheel_carries_the_same_files(wheel: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_an_installed_wheel_writes_a_job_and_runs_it_and_a_deployment(wheel: Path, tmp_path: Path) -> None:
     installed, work = tmp_path / "installed", tmp_path / "work"
     work.mkdir()

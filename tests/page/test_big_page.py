@@ -56,10 +56,10 @@ def big_run(folder: Path, chunks: int) -> tuple[Course, float]:
     (folder / "log.jsonl").write_text((json.dumps({**line, "details": {"x": "y" * 3000}}) + "\n") * chunks, "utf-8")
     (folder / "output.log").write_text(("printed " * 100 + "\n") * chunks, "utf-8")
     events = [event for number in range(chunks) for event in child(number)]
-    course, began = Course(), time.perf_counter()
+    course, began = Course(), time.process_time()
     for event in events:
         course.event(event)
-    return course, time.perf_counter() - began
+    return course, time.process_time() - began
 
 
 def ended(chunks: int) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def test_a_page_of_2000_troubled_chunks_is_under_one_megabyte_and_says_what_it_l
 
 def test_making_the_page_of_10000_chunks_takes_less_than_taking_their_events(tmp_path: Path) -> None:
     course, taking = big_run(tmp_path / "run", 10_000)
-    began = time.perf_counter()
+    began = time.process_time()
     write_page(tmp_path / "run", ended(10_000), course)
-    assert time.perf_counter() - began < taking
+    assert time.process_time() - began < taking
 
 
 @pytest.mark.parametrize("missing", ["machine.asl.json", "log.jsonl", "output.log"])

@@ -96,6 +96,7 @@ def test_a_long_file_goes_in_blocks_on_the_conditions_of_a_short_one(store: Stor
     assert store.read("a") == PARTS[::-1]
 
 
+@pytest.mark.long
 def test_of_sixteen_writers_of_many_blocks_one_wins_in_each_of_ten_rounds_with_no_block_of_another(store: Store) -> None:
     for number in range(10):
         start, winners, losers = threading.Barrier(16), [], []

@@ -76,6 +76,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.long
 def test_a_driver_that_breaks_a_promise_fails_the_test_of_that_promise_and_no_other() -> None:
     drivers = ",".join(f"{__name__}:{each.__name__}" for each in BROKEN)
     failed, passed = held(drivers, SUITES[0], "-k", f"({' or '.join(BROKEN.values())}) and not large")

@@ -248,6 +248,7 @@ def test_where_the_keys_must_be_found_boto3_lists_and_removes_with_the_same_outc
         assert not store.exists("z")
 
 
+@pytest.mark.long
 def test_a_long_list_comes_page_by_page(store: Store, spec: S3Spec, client: Any) -> None:
     keys = sorted(f"f/{number:04}" for number in range(1_003))
     for key in keys:

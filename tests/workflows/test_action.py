@@ -67,6 +67,7 @@ def test_a_job_that_is_wrong_is_told_at_its_file_and_line_and_not_run(runner: Ru
     assert (runner.failed, outputs["code"], runner.summary) == (True, "", "")
 
 
+@pytest.mark.long
 def test_a_run_that_fails_fails_the_job_and_tells_where(runner: Runner) -> None:
     (runner.workspace / "in.csv").write_text('code\n"never closed\n', "utf-8")
     outputs = runner.action(ACTION, {"job": reads(runner), "params": '{"path": "in.csv"}'})
@@ -127,6 +128,7 @@ def outside_of_stops(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_run_job_runs_a_job_of_the_repository_on_the_runner(runner: Runner) -> None:
     inputs = {"job": "resource_pull", "environment": "local", "params": '{"batch_id": "2026-11"}', "dry_run": False}
     runner.job(RUN_JOB, "here", {"wait": True, "resume": "", **inputs})
@@ -137,6 +139,7 @@ def test_run_job_runs_a_job_of_the_repository_on_the_runner(runner: Runner) -> N
     assert list(Path(uploaded.given["path"]).glob("resource_pull-*/index.html"))
 
 
+@pytest.mark.long
 def test_run_job_shows_a_dry_run_and_its_picture(runner: Runner) -> None:
     params = '{"path": "statemachines/resource_sync/resources.csv"}'
     inputs = {"job": "resource_sync", "environment": "local", "params": params, "dry_run": True, "wait": True, "resume": ""}

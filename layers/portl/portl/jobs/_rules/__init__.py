@@ -19,7 +19,7 @@ from portl.jobs._rules.expressions import expressions_are_valid
 from portl.jobs._rules.functions import functions_are_there
 from portl.jobs._rules.mappings import mappings_can_be_compiled
 from portl.jobs._rules.marks import marks_can_be_resolved
-from portl.jobs._rules.names import names_are_free, stores_can_be_named
+from portl.jobs._rules.names import names_are_free
 from portl.jobs._rules.params import params_agree_with_themselves
 from portl.jobs._rules.references import references_lead_somewhere
 from portl.jobs._rules.run_key import run_key_reads_params
@@ -33,7 +33,6 @@ from portl.jobs._rules.waits import waits_stand_by_themselves
 
 RULES: tuple[Callable[[Check], None], ...] = (
     names_are_free,
-    stores_can_be_named,
     params_agree_with_themselves,
     connections_fit_their_models,
     profiles_replace_what_is_there,

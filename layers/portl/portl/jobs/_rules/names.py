@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from portl.jobs._models import RESERVED
 from portl.jobs._rules._check import Check, Placed
-from portl.jobs._stores import is_store
 
 
 def names_are_free(check: Check) -> None:
@@ -20,14 +19,6 @@ def names_are_free(check: Check) -> None:
     for placed in check.steps:
         if placed.step.save_as:
             _saved(check, placed, placed.step.save_as, seen)
-
-
-def stores_can_be_named(check: Check) -> None:
-    """J007: an address of one letter and a colon begins with a drive of Windows, so that no step could name such a store."""
-    for path, spec in check.declared():
-        if len(str(path[-1])) == 1 and is_store(spec):
-            text = f'"{path[-1]}" cannot name a store: {path[-1]}:file is a path with a drive letter'
-            check.add(path, "J007", text, "a name of two characters or more", key=True)
 
 
 def _saved(check: Check, placed: Placed, name: str, ids: dict[str, Placed]) -> None:
