@@ -22,6 +22,12 @@ from portl_cli.commands._params import param_texts
 from portl_cli.compile import tasks_in_order
 
 
+def refuse_beginning_anew(*, goes_on: bool, new_key: bool, dry_run: bool) -> None:
+    """Raises click.UsageError where a run is to go on with another one and to begin anew, or to be shown only."""
+    if goes_on and (new_key or dry_run):
+        raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
+
+
 def resumed_input(
     root: Path, job: Job, job_file: Path, texts: Iterable[str], *, resume: str | None, from_step: str | None, demo: bool
 ) -> dict[str, Any]:

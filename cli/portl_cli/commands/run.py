@@ -27,7 +27,7 @@ from portl_cli.commands._outcome import Told, read_outcome
 from portl_cli.commands._params import given_params
 from portl_cli.commands._profile import profile_option
 from portl_cli.commands._project import SCHEMA, Project, compiled, job_file, runs_folder
-from portl_cli.commands._resume import resumed_input
+from portl_cli.commands._resume import refuse_beginning_anew, resumed_input
 from portl_cli.commands._surroundings import Surroundings, apply_sample_rows, apply_schema, surroundings
 from portl_cli.commands._watch import Watch
 from portl_cli.commands.plan import show_event_plan, show_plan
@@ -93,19 +93,11 @@ def command(
       portl run statemachines/resource_sync/job.yaml --param path=resources.csv --demo
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     goes_on = resume is not None or from_step is not None
-    if goes_on and (new_key or dry_run):
-        raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
+    refuse_beginning_anew(goes_on=goes_on, new_key=new_key, dry_run=dry_run)
     if event is not None and (goes_on or new_key or params):
         raise click.UsageError("--event says all that a run is given: leave out --param, --new-key, --resume and --from")
-    manner = Manner(
-        demo=demo,
-        init_db=init_db,
-        intents=intents,
-        as_json=as_json,
-        host="isolate" if isolate else host,
-        limits=AWS_LIMITS if limits == "on" else NO_LIMITS,
-        time_scale=time_scale,
-    )
+    bounds: Limits = AWS_LIMITS if limits == "on" else NO_LIMITS
+    manner = Manner(demo, init_db, intents, as_json, "isolate" if isolate else host, bounds, time_scale)
     if event is not None and dry_run:
         return show_event_plan(job, event, trigger, sample=sample, demo=demo, as_json=as_json)
     if event is not None:

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from portl_cli.commands._on_aws.wanted import Wanted
+from portl_cli.commands._resume import refuse_beginning_anew
 
 TAKEN = frozenset(
     {"job", "params", "dry_run", "new_key", "resume", "from_step", "as_json", "time_scale", "on", "stack", "wait", "follow"}
@@ -61,8 +62,7 @@ def _refuse(options: dict[str, str], why: str) -> None:
 
 def _sensible(wanted: Wanted) -> Wanted:
     goes_on = wanted.resume is not None or wanted.from_step is not None
-    if goes_on and (wanted.new_key or wanted.dry_run):
-        raise click.UsageError("--resume and --from go on with work that was begun: leave out --new-key and --dry-run")
+    refuse_beginning_anew(goes_on=goes_on, new_key=wanted.new_key, dry_run=wanted.dry_run)
     if wanted.follow is not None and (goes_on or wanted.new_key or wanted.params or wanted.dry_run or not wanted.wait):
         raise click.UsageError("--follow only looks at a run: leave out what would start one")
     return wanted
